@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from app.api.functions import (
         LLM,
         Answers,
+        Check,
         CustomDataset,
         DatasetCheckpoint,
         Distiset,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         UltraFeedback,
         UltraFeedbackTask,
         agreement,
+        check,
         delete,
         export,
         pipeline,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LLM",
     "Answers",
+    "Check",
     "CustomDataset",
     "DatasetCheckpoint",
     "Distiset",
@@ -93,6 +96,7 @@ __all__ = [
     "UltraFeedback",
     "UltraFeedbackTask",
     "agreement",
+    "check",
     "delete",
     "export",
     "pipeline",

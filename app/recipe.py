@@ -24,6 +24,7 @@ from app.inputs.inputs import MOST_ROWS, Inputs
 from app.store.columns import dumps
 from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
+from feedback.checks import CHECKS, Check
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import MergeRule
@@ -38,7 +39,7 @@ from tasks.types import without_surrogates
 
 LARGEST_FILE = 1_000_000
 """Bytes of a file that can be a recipe."""
-LONGEST_NAME, MOST_RESPONDERS = 200, 64
+LONGEST_NAME, MOST_RESPONDERS, MOST_CHECKS = 200, 64, 40
 BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency=8, extra={"top_k": 0, "min_p": 0.05})
 
 BRIEFLY, LONG_ENOUGH = "You are a helpful assistant. Answer in one or two short sentences.", 384
@@ -74,6 +75,7 @@ class Recipe:
     generator: ModelSpec = BUILT_IN
     responders: tuple[ModelSpec, ...] = ()
     labeller: ModelSpec = BUILT_IN
+    checks: tuple[Check, ...] = ()
     embedder: ModelSpec | None = None
     inputs: Inputs = field(default_factory=Inputs)
     answers: Answers | None = None
@@ -98,6 +100,12 @@ class Recipe:
             raise SettingsError(
                 f"There are {len(self.responders)} response models. {MOST_RESPONDERS} are the most.",
                 setting="responders",
+            )
+        names = [check.called for check in with_own_names(self.checks)]
+        if unknown := [name for name in self.export.check_names if name not in names]:
+            raise SettingsError(
+                f"[export] checks names '{unknown[0]}', and no check is called so. Known: {', '.join(names) or 'none'}.",
+                setting="export.checks",
             )
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
             raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.", setting="rows")
@@ -149,6 +157,8 @@ def plain(parts: Mapping[str, Any]) -> dict[str, Any]:
         values["generator"] = changed(parts["generator"])
     if parts.get("responders"):
         values["responders"] = [changed(spec) for spec in parts["responders"]]
+    if parts.get("checks"):
+        values["checks"] = [{"kind": check.kind, **changed(check)} for check in parts["checks"]]
     if "labeller" in parts and (parts.get("rating") is not None or parts["labeller"] != parts.get("generator")):
         values["labeller"] = changed(parts["labeller"])
     if parts.get("embedder") is not None:
@@ -245,16 +255,19 @@ def parse(values: Mapping[str, Any]) -> Recipe:
     if not isinstance(responders, list) or not all(isinstance(spec, dict) for spec in responders):
         raise SettingsError("Response models are written as tables [[responders]], with two brackets.")
     parts["responders"] = tuple(build(ModelSpec, spec, "[[responders]]") for spec in responders)
+    parts["checks"] = checks_of(values.pop("checks", []))
     if "labeller" not in parts and "generator" in parts:
         parts["labeller"] = parts["generator"]
     for key in ("name", "rows", "seed"):
         if key in values:
             parts[key] = values.pop(key)
     if values:
-        known = "name, rows, seed, [task], [[responders]], [[rubrics]], " + ", ".join(f"[{key}]" for key in classes)
+        known = "name, rows, seed, [task], [[responders]], [[rubrics]], [[checks]], " + ", ".join(
+            f"[{key}]" for key in classes
+        )
         unknown = str(next(iter(values)))
         matches = difflib.get_close_matches(
-            unknown, ["name", "rows", "seed", "task", "responders", "rubrics", *classes], 1
+            unknown, ["name", "rows", "seed", "task", "responders", "rubrics", "checks", *classes], 1
         )
         raise SettingsError(
             f"A recipe has no '{unknown}'. " + (f"Did you mean '{matches[0]}'?" if matches else f"Known: {known}.")
@@ -265,6 +278,34 @@ def parse(values: Mapping[str, Any]) -> Recipe:
                 f"{key} must be {'a text' if kinds is str else 'a whole number'} (given: {parts[key]!r})."
             )
     return Recipe(**parts)
+
+
+def checks_of(tables: Any) -> tuple[Check, ...]:
+    """Checks from plain values, each with its `kind`. Raises SettingsError."""
+    if not isinstance(tables, (list, tuple)) or not all(isinstance(table, (Mapping, Check)) for table in tables):
+        raise SettingsError("Checks are written as tables [[checks]], with two brackets.", setting="checks")
+    return tuple(table if isinstance(table, Check) else check_of(table) for table in tables)
+
+
+def with_own_names(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The same checks. Raises SettingsError where they are too many, or two are called the same."""
+    names = [check.called for check in checks]
+    if len(names) > MOST_CHECKS:
+        raise SettingsError(f"There are {len(names)} checks. {MOST_CHECKS} are the most.", setting="checks")
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise SettingsError(f"Two checks are called '{twice}'. Give each a name of its own.", setting="checks")
+    return checks
+
+
+def check_of(table: Mapping[str, Any]) -> Check:
+    """A check from plain values, with its `kind`. Raises SettingsError."""
+    settings = dict(table)
+    kind = settings.pop("kind", None)
+    if not isinstance(kind, str) or kind not in CHECKS:
+        near = difflib.get_close_matches(str(kind), CHECKS, 1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(CHECKS)}."
+        raise SettingsError(f"[[checks]] needs a kind that there is (given: {kind!r}). {hint}", setting="kind")
+    return build(CHECKS[kind], settings, "[[checks]]")
 
 
 def rubrics_of(values: dict[str, Any]) -> tuple[Rubric, ...]:

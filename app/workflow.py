@@ -1,11 +1,12 @@
 """The loop, verb by verb: rows are made, rated, reviewed by people, and exported.
 
-    start -> preview -> generate -> (redraw, rate) -> push -> people review in Argilla -> pull -> export, publish, archive
+    start -> preview -> generate -> (redraw, check, rate) -> push -> people review in Argilla -> pull -> export, publish, archive
 
 A run is a recipe and what was made by it, all of it in the store. Each verb but `start` can be called again after any kind of end,
 and goes on where it stopped. Where a step's work is done is what its verb imports:
 
     runs/     new_runs, run_work   units of the input become rows, rows get responses, responses get ratings
+    runs/     row_checks           checks of responses, without a model
     review/   push_plan, pull      which rows people see, in which order, and what they said
     review/   exporting            files, the Hub, Argilla
 """
@@ -17,7 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.recipe import Recipe, recipe_of
-from app.runs import new_runs, run_work
+from app.runs import new_runs, row_checks, run_work
 from app.runs.run_work import Watch
 from app.store.runs import Run
 from app.workspace import Workspace
@@ -66,6 +67,14 @@ async def redraw(workspace: Workspace, run: Run, row_id: str, watch: Watch) -> R
     Raises RunError where people have the row already, CallRefused where the draw gives nothing; the row is then as it was.
     """
     return await run_work.redraw_row(workspace, run, row_id, watch)
+
+
+def check(workspace: Workspace, run: Run, watch: Callable[[int], None] = lambda rows: None) -> int:
+    """Keeps the verdicts of the recipe's checks that answered rows lack, as after a change of them; returns how many rows did.
+
+    `watch` is told how many rows were looked at, and may raise to end it.
+    """
+    return row_checks.check_run(workspace.store, run, watch)
 
 
 async def rate(
@@ -147,6 +156,7 @@ def export(
     """
     from app.review.exporting import export_to_file
 
+    _check_for(workspace, run, to)
     return export_to_file(workspace, run, to, watch, overwrite=overwrite)
 
 
@@ -154,6 +164,7 @@ def publish(workspace: Workspace, run: Run, to: Export) -> Published:
     """Adds the rows of a run that `to` takes to its dataset on the Hub, with a card. Raises ExportError and its kinds."""
     from app.review.exporting import export_to_hub
 
+    _check_for(workspace, run, to)
     return export_to_hub(workspace, run, to)
 
 
@@ -170,4 +181,11 @@ def archive(
     """
     from app.review.exporting import export_to_argilla
 
+    _check_for(workspace, run, to)
     return export_to_argilla(workspace, run, to, argilla, watch)
+
+
+def _check_for(workspace: Workspace, run: Run, to: Export) -> None:
+    """Keeps the verdicts that an export asks for, or that its rules need, where rows lack them."""
+    if workspace.store.db.writable and (to.checks or any(check.reject for check in recipe_of(run).checks)):
+        row_checks.check_run(workspace.store, run)

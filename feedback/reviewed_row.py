@@ -11,7 +11,16 @@ from typing import ClassVar, Literal
 from feedback.comparisons import Comparison, Ranking, comparisons, ranking
 from feedback.rating_summary import MOST_RESPONSES, best_response
 from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics, Scale
-from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, Decision, Preference, Rating, Verdict, sendable
+from feedback.types import (
+    CORRECTED_INSTRUCTION,
+    CORRECTED_RESPONSE,
+    Checked,
+    Decision,
+    Preference,
+    Rating,
+    Verdict,
+    sendable,
+)
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Message, Row
@@ -64,7 +73,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class ReviewedRow:
-    """A row with everything that was said of it."""
+    """A row with everything that was said of it. `checks` are those of its responses, `correction_checks` of a corrected text."""
 
     row: Row
     ratings: Sequence[Rating]
@@ -73,6 +82,8 @@ class ReviewedRow:
     settlement: Settlement | None = None
     rubrics: Rubrics = STANDARD
     preferences: Sequence[Preference] = ()
+    checks: Sequence[Checked] = ()
+    correction_checks: Sequence[Checked] = ()
 
     @property
     def scale(self) -> Scale:
@@ -90,8 +101,47 @@ class ReviewedRow:
 
     @property
     def decision(self) -> Decision | None:
-        """The decision that counts: as the row was settled, else as the reviewers come to it; None if nobody decided."""
+        """The decision that counts: people's where they approved or rejected, else a rejection by a check, else people's.
+
+        People's is as the row was settled, else as the reviewers come to it; None if nobody decided.
+        """
+        decision = self.peoples_decision
+        return "reject" if decision not in ("approve", "reject") and self.rejecting_check else decision
+
+    @property
+    def peoples_decision(self) -> Decision | None:
+        """As the row was settled, else as the reviewers come to it; None if nobody decided."""
         return self.reviewers_decision if self.settled is None else self.settled.decision
+
+    @property
+    def decision_by(self) -> str | None:
+        """Who decided: "people", or "check: NAME" where a check rejected the row; None if nobody did."""
+        if self.decision != self.peoples_decision:
+            return f"check: {self.rejecting_check}"
+        return None if self.decision is None else "people"
+
+    @property
+    def rejecting_check(self) -> str:
+        """The check by whose rule the row is rejected: each response fails one that rejects. "" if some response does not."""
+        names = [self.rejected_by(index) for index in range(len(self.row.responses))]
+        return names[0] if names and all(names) else ""
+
+    @property
+    def failed_checks(self) -> list[str]:
+        """The checks that some response fails, in their order."""
+        return list(dict.fromkeys(result.check for result in self.checks if not result.passed))
+
+    def rejected_by(self, index: int) -> str:
+        """The first check that rejects and that the response fails; "" if there is none."""
+        return next((c.check for c in self.checks if c.response == index and c.rejects and not c.passed), "")
+
+    def passes(self, index: int, names: Sequence[str], *, corrected: bool = False) -> bool:
+        """True where a response, or with `corrected` what a reviewer made of it, passes all checks of these names.
+
+        What was not checked does not pass.
+        """
+        results = self.correction_checks if corrected else [c for c in self.checks if c.response == index]
+        return set(names) <= {c.check for c in results if c.passed}
 
     @property
     def reviewers_decision(self) -> Decision | None:

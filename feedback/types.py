@@ -143,6 +143,17 @@ class Preference:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """Whether a response passed a check, and why. `response` counts from 0; `rejects`: what fails counts as rejected."""
+
+    response: int
+    check: str
+    passed: bool
+    reason: str
+    rejects: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one person said of one row, as Argilla holds it.
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
+from tasks.columns.missing_values import cell_text
+
 PER_RESPONSE = "per_response"
 """In a row's origin: what else each response says of itself, in their order; a list of objects."""
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -71,6 +73,12 @@ class Row:
     def instruction(self) -> str:
         """The user's last turn."""
         return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
+
+    def known(self, name: str) -> str:
+        """What the input says under that name, as text, also where it was not used for the row; "" for nothing."""
+        columns = self.origin.get("columns")  # where a task keeps those that it did not use
+        kept = {**(columns if isinstance(columns, Mapping) else {}), **self.origin}
+        return cell_text(kept.get(name)).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ PYTHON = docs.FOLDER / "python.md"
 TITLE = "## Reference"
 BEGIN = "All public names of `claywright`, made from their docstrings by `python -m tests.api_reference --write`."
 GROUPS = {
-    "The loop": ("run", "rate", "push", "pull", "agreement", "export", "publish", "rows", "read", "delete"),
-    "Recipes": ("Recipe", "Inputs", "Answers"),
+    "The loop": ("run", "check", "rate", "push", "pull", "agreement", "export", "publish", "rows", "read", "delete"),
+    "Recipes": ("Recipe", "Inputs", "Answers", "Check"),
     "Models": (
         "LLM",
         "OpenAILLM",

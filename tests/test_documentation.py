@@ -4,6 +4,7 @@ import importlib
 import re
 import shlex
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from app.errors import DocumentationError
 from app.web.html import fragments, markdown
 from app.web.html.markdown import anchor
 from app.web.layout import PAGES
+from feedback import checks
+from feedback.checks import CHECKS
+from feedback.checks.base import NOT_SETTINGS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TASKS
@@ -23,6 +27,7 @@ from tasks.errors import InputError
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
+from tasks.types import Response, Row
 from tests import api_reference, scripts
 from tests.conftest import Command
 from tests.documentation import DEVELOPERS, README, ROOT, TOPICS, blocks
@@ -71,8 +76,11 @@ def test_the_folder_readmes_name_every_module(package: str) -> None:
     rooms = text[text.index("## Rooms") :].split("\n### ")[1:]
     tables = {room.partition("\n")[0].strip("`/"): set(re.findall(r"`([a-z_]+\.py)`", room)) for room in rooms}
     there: dict[str, set[str]] = {}
+    kinds = {f"{check.__module__.replace('.', '/')}.py" for check in CHECKS.values()}  # which their document lists
     for path in (ROOT / package).rglob("*.py"):
-        if path.name not in ("__init__.py", "__main__.py") and not (package == "tests" and is_test(path)):
+        if path.name in ("__init__.py", "__main__.py") or name_of(path) in kinds:
+            continue
+        if not (package == "tests" and is_test(path)):
             there.setdefault(name_of(path.parent), set()).add(path.name)
     assert tables.keys() == there.keys()
     for room, modules in there.items():
@@ -152,6 +160,25 @@ def test_every_preset_and_task_is_in_its_table() -> None:
     models, tasks = docs.text("models"), docs.text("tasks")
     assert all(f"`{name}`" in models for name in PRESETS)
     assert all(f"| `{name}` |" in tasks for name in TASKS)
+
+
+def test_every_check_is_in_its_table_with_its_settings() -> None:
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|(.+)\|$", docs.text("checks"), re.MULTILINE))
+    assert rows.keys() == CHECKS.keys()
+    for kind, check in CHECKS.items():
+        own = [f.name for f in fields(check) if f.name not in NOT_SETTINGS]
+        assert all(f"`{name}`" in rows[kind] for name in own), kind
+
+
+def test_the_check_in_20_lines_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = blocks("python", ROOT / "feedback/README.md")
+    lines = code[code.index("@dataclass") :].strip().splitlines()
+    assert len(lines) <= 20
+    (tmp_path / "exclaims.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(checks, "__path__", [*checks.__path__, str(tmp_path)])
+    exclaims = build(checks.known()["exclaims"], {"most": 1}, "[[checks]]")
+    row = Row(({"role": "user", "content": "Hi"},), (Response("Oh! No!", "m"), Response("Oh!", "m")))
+    assert [exclaims.result(row, response).passed for response in row.responses] == [False, True]
 
 
 def test_the_reference_is_up_to_date() -> None:

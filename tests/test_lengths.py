@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr, t
 
 from feedback.stats.histograms import Histogram, by_aspect, by_both, by_model
-from feedback.stats.length_bias import LEAST, LEAST_IN_BAND, Band, by_length, edges_of, spearman, words
+from feedback.stats.length_bias import LEAST, LEAST_IN_BAND, Band, by_length, edges_of, spearman
+from tasks.text.word_count import words
 
 
 @pytest.mark.parametrize(

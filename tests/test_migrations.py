@@ -78,3 +78,5 @@ def test_a_file_of_every_earlier_schema_opens(tmp_path: Path, have: int) -> None
             (1, 2.0),
         ]
         assert store.rows.marked("r") == {"refusal": 1}
+        assert [tuple(r) for r in store.db.all("SELECT checked_by, fails FROM rows")] == [("", "")]
+        assert store.checks.number_lacking("r", "some checks") == (kept.id in [r.id for r in store.rows.walk("r")])

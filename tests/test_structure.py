@@ -64,7 +64,7 @@ ROOMS = (
     ("app.store",),
     ("feedback.exports", "feedback.stats"),
     ("feedback.argilla",),
-    ("feedback.labeller",),
+    ("feedback.labeller", "feedback.checks"),
     ("feedback",),
     ("tasks",),
 )
@@ -304,6 +304,7 @@ STATE = {
     "app/services.py: _local": "who starts services from Python hands nothing down, and never says that it is done",
     "app/file_locks.py: _stores": "which locks closing a file takes away is a matter of the whole process",
     "app/web/security/connections.py: others": "uvicorn makes the connections, and hands them nothing of ours",
+    "feedback/checks/python_code.py: _QUIET": "which warnings are shown is a matter of the whole process",
     "tasks/models/tokenizer_config.py: _one_at_a_time": "a lock in front of an lru_cache, so that nobody asks the Hub twice",
 }
 """Modules may keep these, and why."""

@@ -43,6 +43,8 @@ from app.review import argilla, dataframes
 from app.review.pull import Pulled
 from app.review.reviewed_rows import agreement_of
 from app.runs.permissions import Permissions, from_options
+from app.runs.row_checks import Standing, standings
+from app.runs.run_recipes import amend
 from app.runs.run_work import Watch
 from app.runs.runner import RunExecutor
 from app.store import maintenance, runs
@@ -50,6 +52,7 @@ from app.store.lease import standing
 from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.push import Pushed
+from feedback.checks import Check as Checking
 from feedback.exports.hub import Published
 from feedback.exports.selection import Export, Exported
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
@@ -63,12 +66,12 @@ from tasks.models.spec import ModelSpec
 from tasks.settings import build
 
 __all__ = [
-    "LLM", "Answers", "CustomDataset", "DatasetCheckpoint", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct",
+    "LLM", "Answers", "Check", "CustomDataset", "DatasetCheckpoint", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct",
     "GroupColumns", "InferenceEndpointsLLM", "Inputs", "InstructionResponse", "InstructionResponsePipeline",
     "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
     "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "RatedExample", "Recipe", "Rows", "Rubric", "ScriptedLLM", "SelfInstruct",
-    "TextGeneration",
-    "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "delete", "export", "pipeline",
+    "TextGeneration", "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "check", "delete",
+    "export", "pipeline",
     "publish", "pull", "push", "rate", "read", "rows", "run",
 ]  # fmt: skip
 
@@ -111,8 +114,9 @@ class Recipe(recipe.Recipe):
     task: Magpie(...), SelfInstruct(...), Genstruct(...), EvolInstruct(...), TextGeneration(...), InstructionResponse(...) or
     ExistingRows(...). generator, responders, labeller: models; the built-in one unless said here, or as llm of the task or of
     the rating. rating: UltraFeedback(...), None for none. inputs: where the rows come from that the task works on. answers:
-    how many responses each row is to have. rows: how many of them. parts: the other tables of a recipe (review, merge,
-    export, budget, embedder, name, seed). Keys of models stay beside it, in memory. Raises SettingsError.
+    how many responses each row is to have. rows: how many of them. checks: Check(...) and more, of each response. parts: the
+    other tables of a recipe (review, merge, export, budget, embedder, name, seed). Keys of models stay beside it, in memory.
+    Raises SettingsError.
 
     >>> Recipe(task=Magpie(n_turns=2), generator=ScriptedLLM(), rows=5, rating=UltraFeedback(aspect="honesty")).dump()["task"]
     {'kind': 'magpie', 'n_turns': 2}
@@ -121,7 +125,8 @@ class Recipe(recipe.Recipe):
     def __init__(
         self, *, task: Task | MakesRows, generator: Model | None = None, responders: Sequence[Model] = (),
         labeller: Model | None = None, rating: Judge | UltraFeedback | None = None, inputs: Inputs | None = None,
-        answers: Answers | None = None, rows: int | None = None, **parts: Any,
+        answers: Answers | None = None, rows: int | None = None, checks: Sequence[Checking | Mapping[str, Any]] = (),
+        **parts: Any,
     ) -> None:  # fmt: skip
         keys = GivenKeys()
         generator_spec = _spec_of(_model_of(generator, task, "generator") or BUILT_IN, keys)
@@ -135,6 +140,7 @@ class Recipe(recipe.Recipe):
             inputs=inputs or Inputs(),
             answers=answers,
             rows=rows,
+            checks=recipe.checks_of(list(checks)),
             **parts,
         )
         object.__setattr__(self, "keys", keys)
@@ -224,6 +230,40 @@ def rate(
         return workflow.rate(workspace, store.runs.get(run_id), watch, rating=judge, labeller=spec)
 
     return _worked(app_settings, work, progress)
+
+
+def Check(kind: str, **settings_: Any) -> Checking:  # noqa: N802 - it reads as the classes of a recipe's other parts do
+    """A check of responses without a model, for a recipe or for `check`: its kind and settings are those of [[checks]].
+
+    Kinds: contains, regex, json-schema, length, language and more; `claywright docs checks` lists them. name: what it is called.
+    reject=True: what fails counts as rejected, unless people approve it. Raises SettingsError.
+
+    >>> Check("length", least=5).called
+    'length'
+    """
+    return recipe.check_of({**settings_, "kind": kind})
+
+
+def check(
+    run_id: str, checks: Sequence[Checking | Mapping[str, Any]] | None = None, *, data: Path | None = None,
+    progress: Progress | bool = False,
+) -> list[Standing]:  # fmt: skip
+    """Checks the responses of a run, by `checks` from now on or as its recipe says; what was checked so before is not again.
+
+    Returns for each check how many responses passed and failed, and how many rows have one that failed. Raises SettingsError.
+
+    >>> made = run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2))
+    >>> [(counted.check, counted.passed) for counted in check(made.id, [Check("length", least=1)])]
+    [('length', 2)]
+    """
+    app_settings = settings(data)
+    with Store(app_settings.data) as store, told(progress, "rows") as tell:
+        current_run = store.runs.get(run_id)
+        if checks is not None:
+            current_run = amend(store, current_run, checks=recipe.checks_of(list(checks)))
+        total = store.runs.counts(current_run.id).answered
+        workflow.check(Workspace(app_settings, store), current_run, lambda rows: tell(rows, total))
+        return standings(store, current_run)
 
 
 def push(run_id: str, dataset: str = "", *, data: Path | None = None, progress: Progress | bool = False) -> Pushed:

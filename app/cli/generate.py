@@ -17,6 +17,7 @@ from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import BUILT_IN, Recipe, example, load, load_rubrics, recipe_of
 from app.review import argilla as review_argilla
+from app.runs.run_recipes import amend
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace
@@ -222,6 +223,7 @@ def _result(store: Store, run: Run, watched: output.Watched) -> dict[str, Any]:
         "counts": asdict(store.runs.counts(run.id)),
         "dropped": store.runs.drop_reasons(run.id),
         "marked": store.rows.marked(run.id),
+        "checks": output.checks_of(store, run),
         "failures": [{"what": what, "why": why} for what, why in store.rows.failures(run.id)],
         "calls": tally,
         "comparisons": asdict(store.preferences.counts(run.id)),
@@ -251,6 +253,8 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         output.show(f"dropped {number}: {reason}")
     for mark, number in result["marked"].items():
         output.show(f"marked {number}: {mark}, {MEANINGS[mark]}")
+    for line in output.checks(result["checks"]):
+        output.show(line)
     for failure in result["failures"][:10]:
         output.show(f"failed {failure['what']}: {failure['why']}")
     if len(result["failures"]) > 10:
@@ -300,6 +304,36 @@ def rubric_check(
             output.show_json({"checks": figures})
         for check in () if as_json else checks:
             output.show(f"{check.rubric.name}: {' '.join(check.sentences)}")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    run_id: RunId,
+    recipe_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe", metavar="FILE", help="Check by [[checks]] of this recipe from now on; else by the run's own."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the responses of a run, as after a change of its checks; no model is called."""
+    with opened(context) as workspace:
+        store = workspace.store
+        run = store.runs.get(run_id)
+        if recipe_file is not None:
+            run = amend(store, run, checks=load(recipe_file).checks)
+        if not recipe_of(run).checks:
+            raise RunError(f"The run {run.id} has no checks.", terminal="Name a recipe with [[checks]]: --recipe FILE.")
+        rows = workflow.check(workspace, run)
+        result: dict[str, Any] = {"run": run.id, "rows_checked": rows, "checks": output.checks_of(store, run)}
+        if as_json:
+            output.show_json(result)
+            return
+        output.show(f"{rows} rows were checked")
+        for line in output.checks(result["checks"]):
+            output.show(line)
 
 
 @app.command()

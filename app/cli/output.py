@@ -10,9 +10,11 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from app.runs.row_checks import standings
 from app.runs.runner import RunExecutor
 from app.store.runs import Run
 from app.store.store import Store
@@ -139,6 +141,18 @@ def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
             raise KeyboardInterrupt from None
 
     return asyncio.run(inside())
+
+
+def checks_of(store: Store, run: Run) -> list[dict[str, Any]]:
+    """How the responses of a run fare under its checks."""
+    return [asdict(standing) for standing in standings(store, run)]
+
+
+def checks(counted: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The same in lines."""
+    for entry in counted:
+        looked_at, rejects = entry["passed"] + entry["failed"], " (rejects what fails)" if entry["rejects"] else ""
+        yield f"check {entry['check']}{rejects}: {entry['failed']} of {looked_at} responses failed"
 
 
 def agreement(agreement: Agreement, rubrics: Rubrics = STANDARD) -> Iterator[str]:

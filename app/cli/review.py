@@ -168,6 +168,7 @@ def export(
     decision: Annotated[str | None, typer.Option(help=_help("decision"))] = None,
     reviewer: Annotated[str | None, typer.Option(help=_help("reviewer"))] = None,
     least_rating: Annotated[float | None, typer.Option(help=_help("least_rating"))] = None,
+    checks: Annotated[str | None, typer.Option(help=_help("checks"))] = None,
     margin: Annotated[float | None, typer.Option(help=_help("margin"))] = None,
     original_pairs: Annotated[
         bool | None, typer.Option("--original-pairs/--rated-pairs", help=_help("original_pairs"))
@@ -192,7 +193,7 @@ def export(
         "format": form, "path": None if to is None else str(to), "hub": hub, "argilla": into_argilla,
         "private": private, "license": licence,
         "unreviewed": unreviewed, "decision": decision, "reviewer": reviewer, "least_rating": least_rating,
-        "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
+        "checks": checks, "margin": margin, "original_pairs": original_pairs, "similarity": similarity, "test_share": test_share,
         "shuffle": shuffle, "seed": seed, "reasoning": reasoning,
         "max_rows": max_rows, "protect_formulas": protect_formulas,
     }  # fmt: skip

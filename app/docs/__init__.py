@@ -13,6 +13,7 @@ TOPICS = (
     "tasks",
     "import",
     "rating",
+    "checks",
     "review",
     "argilla",
     "agreement",

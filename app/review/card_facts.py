@@ -52,6 +52,11 @@ def facts(run: Run, recipe: Recipe) -> Facts:
         responders=[_named(spec) for spec in answering],
         labeller=_named(recipe.labeller) if recipe.rating else "",
         rule=f"Decisions of several reviewers are merged by {people.decision}; of several corrections, {text} counts.",
+        checks=[
+            f"{check.called}: {check.summary}"
+            + (" What fails is rejected unless people approve it." if check.reject else "")
+            for check in recipe.checks
+        ],
         for_trying=for_trying(recipe),
     )
 

@@ -27,8 +27,8 @@ TEXT, WHOLE, NUMBER, TRUTH, OBJECT = "string", "Int64", "Float64", "boolean", "o
 COLUMNS = {
     "row_id": TEXT, "run": TEXT, "unit": WHOLE, "position": WHOLE, "instruction": TEXT, "messages": OBJECT,
     "response_index": WHOLE, "response": TEXT, "model": TEXT, "reasoning": TEXT, "finish_reason": TEXT, "principle": TEXT,
-    "marks": OBJECT, "labeller": TEXT, "rating": NUMBER, "people.rating": NUMBER, "people.accepted": NUMBER,
-    "people.rank": NUMBER, "reviewed": TRUTH, "decision": TEXT, "reviewers": OBJECT, "settled_by": TEXT,
+    "marks": OBJECT, "failed_checks": OBJECT, "labeller": TEXT, "rating": NUMBER, "people.rating": NUMBER,
+    "people.accepted": NUMBER, "people.rank": NUMBER, "reviewed": TRUTH, "decision": TEXT, "reviewers": OBJECT, "settled_by": TEXT,
     "reviewed_at": TEXT, "corrected_instruction": TEXT, "corrected_response": TEXT, "origin": OBJECT,
 }  # fmt: skip
 """The columns of a run, without those of single aspects."""
@@ -94,6 +94,7 @@ def _of_response(judged: ReviewedRow, index: int, correction: tuple[str, int] | 
     line: dict[str, Any] = {
         "response_index": index, "response": response.text, "model": response.model, "reasoning": response.reasoning,
         "finish_reason": response.finish_reason, "principle": response.principle or None, "marks": marks(response),
+        "failed_checks": [check.check for check in judged.checks if check.response == index and not check.passed],
         "rating": judged.labelled(index), "people.rating": judged.rated_by_people(index),
         "people.accepted": judged.accepted_by_people(index), "people.rank": judged.ranked_by_people(index),
         "corrected_response": correction[0] if correction is not None and correction[1] == index else None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from app.file_locks import expanded, is_store
 from app.recipe import recipe_of
 from app.review.argilla import Argilla
-from app.review.reviewed_rows import gives, judged_rows
+from app.review.reviewed_rows import for_run, gives, judged_rows
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.errors import ExportError
@@ -50,7 +50,7 @@ def export_to_file(
         if store.db.writable:
             store.runs.seal(run.id, {str(path.absolute()): seal for path, seal in seals.items()})
 
-    kind = recipe_of(run).kind
+    kind, to = recipe_of(run).kind, for_run(run, to)
     exported = write_file(rows(), to, path, run.id, kind, workspace.report, may_replace, keep_seals, is_ours)
     if store.db.writable:
         store.runs.add_export(run.id, str(exported.path), to.format, exported.written)
@@ -62,7 +62,7 @@ def export_to_hub(workspace: Workspace, run: Run, to: Export) -> "Published":
     from app.review.card_facts import facts
     from feedback.exports.hub import publish
 
-    store = workspace.store
+    store, to = workspace.store, for_run(run, to)
     published = publish(judged_rows(store, run), to, facts(run, recipe_of(run)), workspace.report)
     if published.added:
         store.runs.add_export(run.id, published.url, to.format, published.added)
@@ -79,7 +79,7 @@ def export_to_argilla(
     from feedback.argilla.client import Server
     from feedback.exports.to_argilla import write
 
-    store, recipe = workspace.store, recipe_of(run)
+    store, recipe, to = workspace.store, recipe_of(run), for_run(run, to)
     if not gives(store, run, to):
         raise ExportError("There is nothing to write into Argilla yet: no row that can be used was approved.")
     with Server(argilla.url, argilla.key) as server:

@@ -71,6 +71,7 @@ def about_of(run: Run, recipe: Recipe) -> About:
         labelled,
         recipe.review.ranking,
         recipe.known_rubrics,
+        tuple((check.called, check.identity) for check in recipe.checks),
     )
 
 
@@ -111,7 +112,7 @@ def push_run(
             shortened += len(reviewed.row.responses) > MOST_RESPONSES
             yield reviewed.row
 
-    shape = replace(shape_of(rows()), compared=is_pairwise(recipe))
+    shape = replace(shape_of(rows()), compared=is_pairwise(recipe), checks=bool(recipe.checks))
     if vectors is not None:
         shape = replace(shape, dimensions=vectors.dimensions)
     name = dataset or dataset_of(store, run, recipe.review)
@@ -192,7 +193,7 @@ class _Push:
                         known[p["row"]].row, known[p["row"]].ratings, self.shape, self.about,
                         Place(
                             p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"],
-                            tuple(json.loads(p["arrangement"])),
+                            tuple(json.loads(p["arrangement"])), tuple(known[p["row"]].failed_checks),
                         ),
                         near.get(p["row"]),
                         known[p["row"]].preferences,
@@ -207,7 +208,9 @@ def _looks(about: About, shape: Shape) -> str:
     """Names what the records of a push look like: they are sent again where it changed."""
     values = {name: value for name, value in asdict(about).items() if name != "rubrics"}
     own = [[rubric.hash for rubric in about.rubrics.own]] if about.rubrics.own else []
-    has = {name: value for name, value in asdict(shape).items() if name not in ("fields", "compared") or value}
+    has = {
+        name: value for name, value in asdict(shape).items() if name not in ("fields", "compared", "checks") or value
+    }
     return hashlib.sha256(json.dumps([values, has, *own]).encode()).hexdigest()[:16]
 
 

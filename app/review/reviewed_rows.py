@@ -1,16 +1,18 @@
 """Rows with everything that was said of them, read from the store; and what an export of them would hold."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from app import recipe
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.checks.base import Check, checked
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
 from feedback.reviewed_row import MergeRule, ReviewedRow
 from feedback.rubrics import STANDARD, Rubrics
+from feedback.types import Checked
 from tasks.errors import SettingsError
 from tasks.types import Row
 
@@ -35,16 +37,21 @@ class Foreseen:
 def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
     """What `export` would write, without writing it; before it is shuffled and split."""
     examples: list[dict[str, Any]] = []
-    lines, passed = 0, Passed()
-    for _, row_lines in lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, passed):
+    lines, passed, kind = 0, Passed(), recipe.read(run.recipe).kind
+    for _, row_lines in lines_of(judged_rows(store, run), for_run(run, to), run.id, kind, passed):
         lines += len(row_lines)
         examples.extend(row_lines[: first - len(examples)])
     return Foreseen(examples, lines, passed.lineless, passed.alike, passed.reasons)
 
 
+def for_run(run: Run, to: Export) -> Export:
+    """The export with the run's checks named, where it asks for all of them. Raises ExportError for a check that it has not."""
+    return to.for_checks([check.called for check in recipe.read(run.recipe).checks])
+
+
 def gives(store: Store, run: Run, to: Export) -> bool:
     """Whether an export would hold anything: looks no further than the first line."""
-    lines = lines_of(judged_rows(store, run), to, run.id, recipe.read(run.recipe).kind, Passed())
+    lines = lines_of(judged_rows(store, run), for_run(run, to), run.id, recipe.read(run.recipe).kind, Passed())
     return next(lines, None) is not None
 
 
@@ -67,41 +74,86 @@ def agreement_of(store: Store, run: Run) -> "Agreement":
 
 def judged_page(store: Store, run: Run, offset: int, limit: int) -> list[ReviewedRow]:
     """Some of the rows that a run has, answered or not, with their ratings and verdicts."""
-    return list(_judged(store, store.rows.page(run.id, offset, limit), *_rules(run)))
+    return list(_judged(store, store.rows.page(run.id, offset, limit), _rules_of(run)))
 
 
 def judged_of(store: Store, run: Run, ids: list[str]) -> dict[str, ReviewedRow]:
     """Some rows by their ids."""
-    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), *_rules(run))}
+    return {judged.row.id: judged for judged in _judged(store, store.rows.of(ids), _rules_of(run))}
 
 
-def _rules(run: Run) -> tuple[MergeRule, Rubrics]:
-    """How verdicts are merged, and the rubrics; as by default for a recipe that this version can't read."""
+@dataclass(frozen=True)
+class _Rules:
+    """What of a recipe says how its rows are read: as by default for one that this version can't read."""
+
+    merging: MergeRule = field(default_factory=MergeRule)
+    rubrics: Rubrics = STANDARD
+    checks: tuple[Check, ...] = ()
+
+
+def _rules(run_recipe: recipe.Recipe) -> _Rules:
+    return _Rules(run_recipe.merge, run_recipe.known_rubrics, run_recipe.checks)
+
+
+def _rules_of(run: Run) -> _Rules:
     try:
-        run_recipe = recipe.read(run.recipe)
+        return _rules(recipe.read(run.recipe))
     except SettingsError:
-        return MergeRule(), STANDARD
-    return run_recipe.merge, run_recipe.known_rubrics
+        return _Rules()
 
 
 def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> Iterator[ReviewedRow]:
     """The answered rows of a run in unit order, or `only` those with these ids, with their ratings and verdicts."""
     page: list[Row] = []
     run_recipe = recipe.read(run.recipe)
-    merging, rubrics = run_recipe.merge, run_recipe.known_rubrics
+    rules = _rules(run_recipe)
     for row in store.rows.walk(run.id) if only is None else store.rows.walk_among(run.id, only):
         page.append(row)
         if len(page) == PAGE:
-            yield from _judged(store, page, merging, rubrics)
+            yield from _judged(store, page, rules)
             page = []
-    yield from _judged(store, page, merging, rubrics)
+    yield from _judged(store, page, rules)
 
 
-def _judged(store: Store, rows: list[Row], merging: MergeRule, rubrics: Rubrics) -> Iterator[ReviewedRow]:
+def _judged(store: Store, rows: list[Row], rules: _Rules) -> Iterator[ReviewedRow]:
     ids = [row.id for row in rows]
     ratings, verdicts, settled = store.ratings.of(ids), store.verdicts.of(ids), store.settlements.of(ids)
     preferences = store.preferences.of(ids)
-    return (
-        ReviewedRow(row, ratings[row.id], verdicts[row.id], merging, settled.get(row.id), rubrics, preferences[row.id])
-        for row in rows
-    )
+    results, checks = results_of(store, ids, rules.checks), rules.checks
+    for row in rows:
+        judged = ReviewedRow(
+            row,
+            ratings[row.id],
+            verdicts[row.id],
+            rules.merging,
+            settled.get(row.id),
+            rules.rubrics,
+            preferences[row.id],
+            results.get(row.id, ()),
+        )
+        if checks and (corrected := judged.corrected_response()) is not None:
+            text, index = corrected
+            judged = replace(judged, correction_checks=_of_correction(row, index, text, checks))
+        yield judged
+
+
+def results_of(store: Store, ids: Sequence[str], checks: Sequence[Check]) -> dict[str, list[Checked]]:
+    """What the checks said of the responses of rows, by row, in the order of the checks; nothing of what was not checked."""
+    if not checks:
+        return {}
+    return {
+        row_id: [
+            Checked(index, check.called, result.passed, result.reason, check.reject)
+            for check in checks
+            for (identity, index), result in sorted(verdicts.items(), key=lambda item: item[0])
+            if identity == check.identity
+        ]
+        for row_id, verdicts in store.checks.of(ids).items()
+    }
+
+
+def _of_correction(row: Row, index: int, text: str, checks: Sequence[Check]) -> list[Checked]:
+    """What the checks say of a response as a reviewer corrected it."""
+    responses = [replace(response, text=text) if k == index else response for k, response in enumerate(row.responses)]
+    corrected = replace(row, responses=tuple(responses))
+    return [checked(check, corrected, index) for check in checks]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import RunError
+from app.runs.row_checks import check_again
 from app.store.lease import at_work
 from app.store.runs import Run
 from app.store.store import Store
@@ -86,7 +87,9 @@ def edit(store: Store, row_id: str, instruction: str, responses: Sequence[str], 
     changed = replace(row, messages=tuple(messages), responses=edited)
     if (changed.messages, changed.responses) == (row.messages, row.responses):
         return row
-    return store.rows.edit(changed, who)
+    kept = store.rows.edit(changed, who)
+    check_again(store, store.runs.of_row(row_id), kept)
+    return kept
 
 
 def touched(store: Store, run: Run) -> bool:

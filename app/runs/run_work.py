@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from app.recipe import Recipe, recipe_of, recipe_text
-from app.runs import row_edits
+from app.runs import row_checks, row_edits
 from app.runs.runner import RunExecutor
 from app.runs.session import outcome, worked, writes
 from app.runs.units import most_rows, number_of_units, those_worked, units_of
@@ -112,7 +112,9 @@ async def redraw_row(workspace: Workspace, run: Run, row_id: str, watch: Watch) 
             raise InputError("The input has fewer rows than when the run began. Put the old one back.")
         drawn = await execution.again(unit, row)
         row_edits.open_row(store, row_id, at_work_ourselves=True)
-        return store.rows.edit(drawn, "drawn anew")
+        edited = store.rows.edit(drawn, "drawn anew")
+        await asyncio.to_thread(row_checks.check_again, store, run, edited)
+        return edited
 
 
 def _afterwards(workspace: Workspace, run: Run, execution: RunExecutor) -> Run:

@@ -16,10 +16,12 @@ from app.inputs import inputs
 from app.recipe import Recipe
 from app.runs.dedup_pool import DedupPool
 from app.runs.quota import Quota
+from app.runs.row_checks import check_row
 from app.runs.unit_order import InOrder
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.checks.base import identity_of
 from feedback.labeller.pairwise import Pairwise, judge_of
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
 from tasks.engine.engine import Engine
@@ -129,7 +131,8 @@ class RunExecutor:
                 return
 
     def _jobs(self, units: Iterator[Unit]) -> "Queue":
-        return Queue(self, units, self.store.rows.progress_of_units(self.run.id, self.judge_id))
+        worked = self.store.rows.progress_of_units(self.run.id, self.judge_id, identity_of(self.recipe.checks))
+        return Queue(self, units, worked)
 
     # -- one unit
 
@@ -236,7 +239,7 @@ class RunExecutor:
     # -- one row
 
     async def finish(self, row: Row, *, new: bool = False, answered: bool = False) -> None:
-        """Answers and rates a row: a `new` one was made just now, an `answered` one is kept as such."""
+        """Answers, checks and rates a row: a `new` one was made just now, an `answered` one is kept as such."""
         if not await self.quota.wants(row.unit, row.position):
             await self.store.rows.set_state(row.id, "surplus", "beyond the rows asked for")
             return
@@ -244,6 +247,8 @@ class RunExecutor:
             if not answered:
                 row = await self._answer(row, new)
             self.progress.answered += 1
+            if self.recipe.checks:
+                await check_row(self.store, self.recipe.checks, row, new=new)
             if PER_RESPONSE in row.origin:
                 await self._keep_given_ratings(row)
             if self.judge is not None and self.labeller is not None:

@@ -1,4 +1,6 @@
-"""What people keep under a name: recipes, sets of models, rubrics; and every version of every rubric. Never a key."""
+"""What people keep under a name: recipes, sets of models, rubrics; every version of every rubric; and what the page's
+forms held when they were last left. Never a key.
+"""
 
 import json
 import sqlite3
@@ -109,3 +111,31 @@ def _version(row: sqlite3.Row) -> RubricVersion:
     values["examples"] = tuple(RatedExample(**example) for example in values["examples"])
     values |= {name: tuple(values[name]) for name in ("levels", "kinds")}
     return RubricVersion(Rubric(**values), row["version"], row["created"])
+
+
+class FormDrafts:
+    """What the forms of each browser held."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def keep(self, browser: str, filled: dict[str, Any]) -> None:
+        self.db.write(
+            lambda c: c.execute("INSERT OR REPLACE INTO forms VALUES(?,?,?)", (browser, dumps(filled), now())) and None
+        )
+
+    def get(self, browser: str) -> dict[str, Any]:
+        """What that browser left; nothing for one that is new."""
+        rows = self.db.all("SELECT filled FROM forms WHERE browser=?", browser)
+        try:
+            filled = json.loads(rows[0]["filled"]) if rows else {}
+        except (ValueError, RecursionError):  # as another version kept it, or a damaged disk
+            return {}
+        return filled if isinstance(filled, dict) else {}
+
+    def reviewers(self) -> set[str]:
+        """The names under which browsers of this data folder decide."""
+        rows = self.db.all(
+            """SELECT DISTINCT json_extract(filled, '$."reviewer.name"') AS name FROM forms WHERE json_valid(filled)"""
+        )
+        return {str(row["name"]) for row in rows if row["name"]}

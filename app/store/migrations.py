@@ -14,8 +14,8 @@ from statistics import fmean
 from typing import Any
 
 from app.store.rating_index import keep_all
-from feedback.stats.length_bias import words
 from tasks.response_flags import marks_for
+from tasks.text.word_count import words
 
 _MODELS = (
     "coalesce((SELECT group_concat(model, char(10)) FROM"
@@ -551,6 +551,29 @@ def m017_preferences(c: sqlite3.Connection) -> None:
     )
 
 
+def m018_checks(connection: sqlite3.Connection) -> None:
+    """What checks said of responses; rows are found by the checks that a response of theirs fails."""
+    _each(
+        connection,
+        """
+        -- of what a row said then, under the identity of a check: its kind, version and settings
+        CREATE TABLE checks(
+          row TEXT NOT NULL REFERENCES rows(id) ON DELETE CASCADE, content_hash TEXT NOT NULL, response INTEGER NOT NULL,
+          identity TEXT NOT NULL, passed INTEGER NOT NULL, reason TEXT NOT NULL, created TEXT NOT NULL,
+          PRIMARY KEY(row, content_hash, identity, response)) WITHOUT ROWID;
+        -- checked_by names all the checks whose verdicts a row has; fails: the checks that a response of it fails, a line each
+        ALTER TABLE rows ADD COLUMN checked_by TEXT NOT NULL DEFAULT '';
+        ALTER TABLE rows ADD COLUMN fails TEXT NOT NULL DEFAULT '';
+        CREATE INDEX rows_failing ON rows(run, state, unit, position, fails) WHERE fails<>'';
+        CREATE TRIGGER rows_said_anew AFTER UPDATE OF content_hash ON rows WHEN old.content_hash<>new.content_hash BEGIN
+          UPDATE rows SET checked_by='', fails='' WHERE id=new.id; END;
+        CREATE TRIGGER checks_kept AFTER UPDATE OF checked_by ON rows WHEN new.checked_by<>'' BEGIN
+          UPDATE rows SET fails=coalesce((SELECT group_concat(identity, char(10)) FROM (SELECT DISTINCT identity FROM checks
+            WHERE row=new.id AND content_hash=new.content_hash AND NOT passed ORDER BY identity)), '') WHERE id=new.id; END;
+        """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -569,6 +592,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m015_numbers,
     m016_rubrics,
     m017_preferences,
+    m018_checks,
 ]
 
 

@@ -70,8 +70,9 @@ class RowQuery:
     """What is looked for; empty parts are not. `aspect` is the one that `rating` and `spread` are about, "" for all together.
 
     `value` is a rating that some response has, of 1 to 5: under `aspect`, and of the responses of `model`, where these are asked
-    for. `reason` is a decision and a reason that was ticked with it, as `Reason.name` has them. `person` is the reviewer's id of
-    whom rows of a blind audit are covered from; None where nothing is covered.
+    for. `check` are identities of checks with spaces between, of which some response fails one. `reason` is a decision and a
+    reason that was ticked with it, as `Reason.name` has them. `person` is the reviewer's id of whom rows of a blind audit are
+    covered from; None where nothing is covered.
     """
 
     text: str = ""
@@ -82,6 +83,7 @@ class RowQuery:
     spread: str = ""
     model: str = ""
     mark: str = ""
+    check: str = ""
     sample: str = ""
     reviewer: str = ""
     reason: str = ""
@@ -449,6 +451,8 @@ def _sorted(group: Sequence[_Part], columns: str = "") -> str:
 
 def _index_of(query: RowQuery) -> str:
     """The index by which the rows are found that have the one thing that is asked of the row itself."""
+    if query.check:
+        return "rows_failing"
     if query.mark or query.sample:
         return "rows_marked" if query.mark else "rows_sample"
     return "rows_said" if query.reviewer or query.reason else INDEXES.get(query.status, "")
@@ -485,6 +489,11 @@ def _of_row(run_id: str, query: RowQuery, *, covers: bool) -> tuple[tuple[str, .
         where.append(_rated(query))
     if query.mark:
         where.append("rows.marks<>'' AND instr(char(10)||rows.marks||char(10), char(10)||:mark||char(10))")
+    if query.check:
+        identities = query.check.split()
+        values |= {f"check{k}": f"\n{identity}\n" for k, identity in enumerate(identities)}
+        fails = " OR ".join(f"instr(char(10)||rows.fails||char(10), :check{k})" for k in range(len(identities)))
+        where.append(f"rows.fails<>'' AND ({fails})")
     if query.sample:
         where.append("rows.sample=:sample")
     if query.reviewer:
@@ -492,7 +501,8 @@ def _of_row(run_id: str, query: RowQuery, *, covers: bool) -> tuple[tuple[str, .
     if query.reason:
         where.append(f"rows.id IN (SELECT row FROM ({_TICKED}) WHERE decision=:decision AND reason=:reason)")
     if query.text.strip():
-        condition, values = _found(query.text.strip(), run_id)
+        condition, spellings = _found(query.text.strip(), run_id)
+        values |= spellings
         where.append(condition)
     return tuple(where), values
 

@@ -13,9 +13,9 @@ from app.store import rating_index
 from app.store.columns import dumps, marks, now
 from app.store.database import Database, Line
 from feedback.response_order import letter
-from feedback.stats.length_bias import words
 from tasks.response_flags import MEANINGS
 from tasks.response_flags import marks as marks_of
+from tasks.text.word_count import words
 from tasks.types import Dropped, Response, Row, without_surrogates
 
 PAGE = 500
@@ -302,16 +302,16 @@ class Rows:
         """The places of the responses that a row has."""
         return {r["place"] for r in self.db.all("SELECT place FROM responses WHERE row=?", row_id)}
 
-    def progress_of_units(self, run_id: str, judge: str) -> Iterator[tuple[int, str, int, bool]]:
-        """(index, state, rows, whether a row of it is to be answered or rated by `judge`) of worked units, in order."""
+    def progress_of_units(self, run_id: str, judge: str, checked_by: str = "") -> Iterator[tuple[int, str, int, bool]]:
+        """(index, state, rows, whether a row of it is to be answered, rated by `judge` or checked) of worked units, in order."""
         at = -1
         while True:
             page = self.db.all(
                 "SELECT idx, state, rows - (SELECT count(*) FROM rows r WHERE r.run=u.run AND r.unit=u.idx AND r.state='dropped')"
                 " rows, EXISTS(SELECT 1 FROM rows r WHERE r.run=u.run AND r.unit=u.idx AND r.state='kept'"
-                " AND (r.stage='made' OR (?<>'' AND r.rated_by<>?))) open"
+                " AND (r.stage='made' OR (?<>'' AND r.rated_by<>?) OR (?<>'' AND r.checked_by<>?))) open"
                 f" FROM units u WHERE run=? AND idx>? ORDER BY idx LIMIT {PAGE}",
-                judge, judge, run_id, at,
+                judge, judge, checked_by, checked_by, run_id, at,
             )  # fmt: skip
             for record in page:
                 yield record["idx"], record["state"], record["rows"], bool(record["open"])

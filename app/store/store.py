@@ -1,18 +1,18 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
-`store.runs`, `.usage`, `.rows`, `.ratings`, `.preferences`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
+`store.runs`, `.usage`, `.rows`, `.ratings`, `.preferences`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
 `.local_verdicts`, `.row_search`, `.embeddings`, `.form_drafts`, `.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics` are
 the nouns. app/store has a module for each, but for preferences, which stand with the ratings, for settlements, which stand with
-the verdicts, and for the last four, which are in library.py.
+the verdicts, and for the last five but vectors, which are in library.py.
 """
 
 from pathlib import Path
 
 from app.store.call_cache import CallCache
+from app.store.checks import Checks
 from app.store.database import Database
 from app.store.embeddings import Vectors
-from app.store.form_drafts import FormDrafts
-from app.store.library import Library, RubricVersions
+from app.store.library import FormDrafts, Library, RubricVersions
 from app.store.local_verdicts import LocalVerdicts
 from app.store.pushes import Pushes
 from app.store.ratings import Preferences, Ratings
@@ -33,6 +33,7 @@ class Store:
         self.rows = Rows(self.db)
         self.ratings = Ratings(self.db)
         self.preferences = Preferences(self.db)
+        self.checks = Checks(self.db)
         self.call_cache = CallCache(self.db)
         self.pushes = Pushes(self.db)
         self.verdicts = Verdicts(self.db)

@@ -18,10 +18,13 @@ from pydantic import ValidationError
 from app.api_keys import variable_for
 from app.inputs.inputs import Inputs
 from app.inputs.pasted import LINES
-from app.recipe import LONGEST_NAME, Recipe, changed
+from app.recipe import LONGEST_NAME, Recipe, changed, with_own_names
+from app.recipe import checks_of as recipe_checks
 from app.store.row_search import FILTERS
 from app.web.field_lines import field_lines, read_fields
 from feedback.argilla.dataset_settings import Review
+from feedback.checks import CHECKS, Check
+from feedback.checks.base import NOT_SETTINGS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import MergeRule
@@ -200,6 +203,8 @@ def fill(recipe: Recipe) -> FormValues:
     filled["answers.n"] = recipe.answers.n if recipe.answers else None
     filled["answers.system_prompt"] = recipe.answers.system_prompt if recipe.answers else ""
     filled["answers.principles"] = shown(recipe.answers.principles) if recipe.answers else ""
+    filled["checks"] = [plain_check(check) for check in recipe.checks]
+    filled.update(no_check())
     judge = recipe.rating
     filled["rubrics"] = [changed(rubric) for rubric in recipe.rubrics]
     filled["rating.on"] = judge is not None
@@ -217,8 +222,11 @@ def fill(recipe: Recipe) -> FormValues:
     filled["argilla.url"] = ""
     filled.update(dict.fromkeys((f"browse.{name}" for name in FILTERS), ""))
     out = recipe.export
+    checks = out.checks if isinstance(out.checks, str) else ", ".join(out.checks)
     kind = HUB if out.hub else ARGILLA if out.argilla else "jsonl"
-    filled.update(prefixed("export", {**asdict(out), "unreviewed": ROWS[out.unreviewed], "kind": kind}))
+    filled.update(
+        prefixed("export", {**asdict(out), "checks": checks, "unreviewed": ROWS[out.unreviewed], "kind": kind})
+    )
     del filled["export.path"]
     return filled
 
@@ -334,6 +342,43 @@ def rating_of(filled: FormValues) -> UltraFeedback:
 def rubrics_of(filled: FormValues) -> tuple[Rubric, ...]:
     """The rubrics of one's own. Raises FormError."""
     return tuple(_part(Rubric, values, "rating", "rubric") for values in filled.get("rubrics") or [])
+
+
+def no_check() -> FormValues:
+    """The fields of another check as they are before anything is said of it."""
+    filled: FormValues = {"check.kind": next(iter(CHECKS)), "check.name": "", "check.reject": False}
+    for kind, check in CHECKS.items():
+        for f in fields(check):
+            if f.name not in NOT_SETTINGS:
+                several = is_lines(f) and f.metadata.get("choices")
+                filled[f"check.{kind}.{f.name}"] = list(default_of(f)) if several else shown(default_of(f))
+    return filled
+
+
+def check_of(filled: FormValues) -> Check:
+    """The check that the fields of another one describe. Raises FormError."""
+    kind = filled.get("check.kind")
+    if kind not in CHECKS:
+        raise FormError("check", "Choose what to check.", "check.kind")
+    common = {name: filled.get(f"check.{name}") for name in NOT_SETTINGS}
+    try:
+        return _part(CHECKS[kind], {**part(filled, f"check.{kind}"), **common}, "check", f"check.{kind}")
+    except FormError as error:
+        name = error.field.rpartition(".")[2]
+        raise FormError("check", str(error), f"check.{name}" if name in NOT_SETTINGS else error.field) from error
+
+
+def plain_check(check: Check) -> FormValues:
+    """A check as the list of them keeps it."""
+    return {"kind": check.kind, **json.loads(json.dumps(changed(check)))}
+
+
+def checks_of(filled: FormValues) -> tuple[Check, ...]:
+    """The checks that are listed. Raises FormError."""
+    try:
+        return with_own_names(recipe_checks(filled.get("checks") or []))
+    except SettingsError as error:
+        raise FormError("checks", error.page or PLACE.sub("", str(error)).removeprefix(": ")) from error
 
 
 def review_of(filled: FormValues) -> Review:
@@ -457,6 +502,7 @@ MAKERS: dict[str, Callable[[FormValues], Any]] = {
     "labeller": lambda filled: model_of(part(filled, "labeller"), "labeller"),
     "inputs": lambda filled: inputs_of(filled, task_of(filled)),
     "rubrics": rubrics_of,
+    "checks": checks_of,
     "rating": lambda filled: rating_of(filled) if filled.get("rating.on") else None,
     "budget": budget_of,
     "embedder": embedder_of,

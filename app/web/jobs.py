@@ -22,12 +22,14 @@ from app.recipe import Recipe
 from app.review import argilla
 from app.review.pull import Pulled
 from app.review.push_plan import Sent
+from app.runs.run_recipes import amend
 from app.runs.runner import RunExecutor, failure_text
 from app.services import Say
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.push import Pushed
+from feedback.checks import Check
 from feedback.errors import DatasetMismatch
 from feedback.exports.hub import Published
 from feedback.exports.selection import Export, Exported
@@ -37,7 +39,7 @@ from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped, Un
 from tasks.models.spec import ModelSpec
 
 log = logging.getLogger("claywright")
-What = Literal["preview", "work", "rate", "again", "push", "pull", "export"]
+What = Literal["preview", "work", "check", "rate", "again", "push", "pull", "export"]
 Into = Literal["", "file", "hub", "argilla"]
 STOPPED = {
     "file": "Stopped. No file was written; one that was there is as it was.",
@@ -97,6 +99,11 @@ class Job:
         self.say(sentence)
         if self.stopping:
             raise Stopped(STOPPED[self.into])
+
+    def checking(self, rows: int) -> None:
+        self.say(f"{rows:,} rows are checked.")
+        if self.stopping:
+            raise Stopped("Stopped. What was checked is kept; checking again goes on from there.")
 
     def writing(self, done: Finished) -> None:
         self.telling(f"{done.records:,} records are in Argilla.")
@@ -170,6 +177,15 @@ class Jobs:
                 self._workspace(job.say, keys), run, job.watch, rating=rating, labeller=labeller
             ),
         )  # fmt: skip
+
+    def check(self, run: Run, checks: tuple[Check, ...]) -> Job:
+        """Checks the rows of a run by these from now on."""
+
+        def look(job: Job) -> None:
+            amended = amend(self.store, run, checks=checks)
+            workflow.check(self._workspace(job.say), amended, job.checking)
+
+        return self._start(run, "check", lambda job: asyncio.to_thread(look, job))
 
     def redraw(self, run: Run, keys: Keys, row: str) -> Job:
         return self._start(

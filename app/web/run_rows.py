@@ -8,8 +8,9 @@ from app.runs import row_edits
 from app.store.row_search import RowQuery
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.checks.base import Check, identity_of
 from feedback.reviewed_row import ReviewedRow
-from feedback.types import Rating
+from feedback.types import Checked, Rating
 from tasks.types import Row
 
 
@@ -67,6 +68,14 @@ class RunRows:
     def ratings(self, row_id: str) -> list[Rating]:
         """The judge's ratings of a row that count."""
         return self._store.ratings.of([row_id])[row_id]
+
+    def checks(self, row_ids: Sequence[str], checks: Sequence[Check]) -> dict[str, list[Checked]]:
+        """What the checks said of the responses of rows, by row."""
+        return reviewed_rows.results_of(self._store, row_ids, checks)
+
+    def unchecked(self, checks: Sequence[Check]) -> int:
+        """How many answered rows lack a verdict of these checks."""
+        return self._store.checks.number_lacking(self.run.id, identity_of(checks))
 
     def unreadable(self, limit: int) -> list[tuple[str, str, Rating]]:
         """(row, its instruction, the rating) of ratings that could not be read or asked for."""

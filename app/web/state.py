@@ -54,6 +54,7 @@ from app.web.tab_state import NEW_TAB, TabState
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.urls import tidy
+from feedback.errors import ExportError
 from feedback.exports.selection import Export
 from feedback.rubrics import STANDARD, Rubric, Rubrics
 from feedback.stats.rubric_check import RubricCheck
@@ -584,7 +585,10 @@ class RunView:
         """What an export would hold, as the forms say. Raises FormError."""
         if self.run is None or self.recipe is None:
             return Foreseen([], 0, 0)
-        return self.state.foreseen(self.run, form_values.export_of(self.filled))
+        try:
+            return self.state.foreseen(self.run, form_values.export_of(self.filled))
+        except ExportError as error:
+            raise FormError("export", str(error), "export.checks") from error
 
     def model(self, role: str) -> ModelSpec | None:
         """The generator or labeller that works, or the one that the forms describe; None if that can't be."""

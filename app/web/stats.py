@@ -4,6 +4,7 @@ from typing import Protocol, TypeVar
 
 from app.recipe import known_rubrics
 from app.review.reviewed_rows import agreement_of
+from app.runs.row_checks import Standing, standings
 from app.store.ratings import Wide
 from app.store.runs import Run
 from app.store.store import Store
@@ -66,6 +67,11 @@ def wide(store: Store, run: Run) -> tuple[list[Wide], int]:
 def marked(store: Store, run: Run) -> dict[str, int]:
     """How many responses are marked, by mark."""
     return store.rows.marked(run.id)
+
+
+def checks(store: Store, run: Run) -> list[Standing]:
+    """How the responses fare under each check."""
+    return standings(store, run)
 
 
 def agreement(store: Store, run: Run) -> Agreement:

@@ -9,6 +9,7 @@ from app.recipe import recipe_of
 from app.review.dataframes import of_columns
 from app.runs import pricing
 from app.runs.pricing import Price
+from app.runs.row_checks import Standing
 from app.store.row_search import Reason
 from app.store.runs import Run
 from app.web import stats as web_stats
@@ -222,6 +223,13 @@ def of_marks(marked: Mapping[str, int]) -> "pd.DataFrame":
     return table(("mark", "what it means", "responses"), [(mark, MEANINGS[mark], n) for mark, n in marked.items()])
 
 
+def of_checks(standings: Sequence[Standing]) -> "pd.DataFrame":
+    return table(
+        ("check", "kind", "rejects", "passed", "failed", "rows that fail"),
+        [(s.check, s.kind, s.rejects, s.passed, s.failed, s.rows) for s in standings],
+    )
+
+
 def spent(state: AppState, run: Run) -> list[tuple[str, str, Tally]]:
     """What the run took until now, the job at work included."""
     job = state.jobs.of(run.id)
@@ -252,6 +260,7 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "reasons": lambda state, run: of_reasons(state.store.row_search.reasons(run.id)),
     "which-is-better": lambda state, run: of_comparisons(state.counted(run, web_stats.which_is_better) or figures([])),
     "marked": lambda state, run: of_marks(state.counted(run, web_stats.marked) or {}),
+    "checks": lambda state, run: of_checks(state.counted(run, web_stats.checks) or []),
 }
 """By the name that a download has."""
 

@@ -55,7 +55,8 @@ NOT_YET = "?"
 """The run of a tab that has not been told which one it shows."""
 PROBLEM_PAGES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
     "generator": "models", "labeller": "models", "responders": "models", "new": "models", "task": "generate", "inputs": "generate",
-    "answers": "generate", "budget": "generate", "rating": "rate", "rubric": "rate", "review": "review", "merge": "review",
+    "answers": "generate", "budget": "generate", "rating": "rate", "rubric": "rate", "checks": "rate", "check": "rate",
+    "review": "review", "merge": "review",
     "embedder": "review", "export": "export", "hub": "export",
 }  # fmt: skip
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}

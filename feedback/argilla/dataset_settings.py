@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import argilla as rg
 
 DECISION, REASONS = "decision", "reasons"
+FAILED_CHECKS, FAILED_CHECKS_TITLE, NO_CHECK = "failed-checks", "Failed checks", "none"
+"""The metadata that names the checks which a response of a row fails, and what it holds where all pass."""
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
 WHY_BETTER, WHY_BETTER_TITLE = f"rationale-{WHICH_IS_BETTER}", "Why: the labeller on which is better"
@@ -119,6 +121,8 @@ class Shape:
     """Numbers in the vector of an instruction; 0 for none."""
     compared: bool = False
     """The labeller compares responses in pairs, in place of rating each."""
+    checks: bool = False
+    """True where responses are checked."""
 
     def with_row(self, row: Row) -> "Shape":
         """The shape that also fits `row`."""
@@ -131,6 +135,7 @@ class Shape:
             tuple(dict.fromkeys([*self.fields, *kinds_of(row)]))[:MOST_FIELDS],
             self.dimensions,
             self.compared,
+            self.checks,
         )
 
 
@@ -330,6 +335,7 @@ def metadata(shape: Shape) -> list[Any]:
         rg.FloatMetadataProperty(name="rating-lowest", title="Lowest rating"),
         rg.FloatMetadataProperty(name="rating-spread", title="Spread between responses"),
         rg.FloatMetadataProperty(name="repeat-spread", title="Spread between repeats"),
+        *([rg.TermsMetadataProperty(name=FAILED_CHECKS, title=FAILED_CHECKS_TITLE)] if shape.checks else []),
         rg.IntegerMetadataProperty(name="length-instruction", title="Length of the instruction (characters)"),
         rg.IntegerMetadataProperty(name="length", title="Length of the longest response (characters)"),
     ]

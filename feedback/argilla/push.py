@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from feedback.argilla.client import BATCH, Server
+from feedback.argilla.dataset_settings import FAILED_CHECKS, FAILED_CHECKS_TITLE
 from feedback.errors import ArgillaError, DatasetMismatch
 from feedback.types import CORRECTION_OF
 
@@ -25,6 +26,10 @@ Item = tuple[dict[str, Any], str, str]
 """A record, the hash of what was sent of it before ("" for nothing), and the questions that had suggestions then."""
 
 
+FAILED_CHECKS_PROPERTY = {
+    "name": FAILED_CHECKS, "title": FAILED_CHECKS_TITLE, "visible_for_annotators": True, "settings": {"type": "terms"},
+}  # fmt: skip
+"""As the server takes it for a dataset that is there."""
 MADE_WITHIN = 3.0
 """Seconds in which a dataset that is being made gets ready; one that is still a draft then was left behind."""
 
@@ -70,6 +75,8 @@ def target(server: Server, name: str, workspace: str, settings: "rg.Settings") -
                 terminal=f"With --dataset {free}",
                 free=free,
             )
+        elif _lacks_checks(dataset.settings, settings):
+            server.post(f"/api/v1/datasets/{dataset.id}/metadata-properties", FAILED_CHECKS_PROPERTY)
     payload = server.get(f"/api/v1/datasets/{dataset.id}/questions")
     questions = {str(question["name"]): str(question["id"]) for question in payload["items"]}
     fields = frozenset(str(field["name"]) for field in server.get(f"/api/v1/datasets/{dataset.id}/fields")["items"])
@@ -143,9 +150,14 @@ def _difference(have: "rg.Settings", settings: "rg.Settings") -> str:
     for v in settings.vectors:
         if vectors.get(v.name) != v.dimensions:
             return f"it has no vectors of {v.dimensions} numbers"
-    if missing := {m.name for m in settings.metadata} - metadata:
+    if missing := {m.name for m in settings.metadata} - metadata - {FAILED_CHECKS}:
         return f"it has no metadata '{min(missing)}'"
     return ""
+
+
+def _lacks_checks(have: "rg.Settings", settings: "rg.Settings") -> bool:
+    """True for a dataset from before its rows were checked: it gets the property by which failed checks are filtered."""
+    return FAILED_CHECKS in {m.name for m in settings.metadata} - {m.name for m in have.metadata}
 
 
 def _holds_reasons(name: str, fields: Mapping[str, str], questions: Mapping[str, str]) -> bool:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback.argilla.dataset_settings import (
+    FAILED_CHECKS,
+    NO_CHECK,
     RANKED_FROM,
     VECTOR,
     WHY_BETTER,
@@ -56,6 +58,8 @@ class About:
     labelled: tuple[str, ...]
     ranking: bool = True
     rubrics: Rubrics = STANDARD
+    checks: tuple[tuple[str, str], ...] = ()
+    """(name, identity) of each check: under another name, or with other settings, records are sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ class Place:
     """True where people are to judge without the labeller's ratings and reasons."""
     order: tuple[int, ...] = ()
     """The places of responses in the order in which they are shown; () for their own."""
+    failed: tuple[str, ...] = ()
+    """The checks that a response of the row fails."""
 
 
 def item(
@@ -217,6 +223,8 @@ def _metadata(row: Row, visible: Sequence[Rating], shape: Shape, about: About, p
     }  # fmt: skip
     if responses:
         metadata["length"] = max(len(response.text) for response in responses)
+    if shape.checks:
+        metadata[FAILED_CHECKS] = list(placement.failed) or [NO_CHECK]
     scale = scale_of(visible, about.rubrics)
     values = [scale.of(r.value, r.levels) for r in visible if r.value is not None and r.response != WHOLE_ROW]
     each = [mean for mean in means(visible, len(responses)) if mean is not None]

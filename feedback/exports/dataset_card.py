@@ -39,6 +39,8 @@ class Facts:
     labeller: str = ""
     rule: str = ""
     """How what several reviewers say is merged."""
+    checks: Sequence[str] = ()
+    """The checks of the run, a sentence for each."""
     for_trying: bool = False
     """The built-in model rated."""
 
@@ -68,8 +70,15 @@ class Summary:
     unknown: int = 0
     """Ratings that people only accepted as suggested; those among them of which it is not known."""
 
+    failed: Counter[str] = field(default_factory=Counter)
+    """Responses that fail each check."""
+    rejected: int = 0
+    """Rows that a check rejected, and nobody approved."""
+
     def add(self, judged: ReviewedRow, lines: Sequence[Line]) -> None:
         self.rows += 1
+        self.failed.update(result.check for result in judged.checks if not result.passed)
+        self.rejected += judged.decision != judged.peoples_decision
         self.instructions += judged.corrected_instruction() is not None
         self.responses += judged.corrected_response() is not None
         for rating in judged.ratings:
@@ -207,6 +216,8 @@ def part(repo: str, to: Export, about: Facts, summary: Summary, held: Held, adde
     ]
     if summary.pairs:
         sections.append(f"### Comparisons\n\n{_comparisons(summary)}")
+    if about.checks:
+        sections.append(f"### Checks\n\n{_checks(to, about, summary)}")
     if about.for_trying:
         sections.append(
             "### Limitations\n\nThe labeller is Claywright's small built-in model, for trying only: its ratings are close to "
@@ -289,6 +300,15 @@ def _review(about: Facts, summary: Summary, held: Held) -> str:
         f"{tally['unsure']} undecided, {tally['']} not reviewed, as they were when they were added.{settled} Corrected in the last "
         f"export: {summary.instructions} instructions, {summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
     )
+
+
+def _checks(to: Export, about: Facts, summary: Summary) -> str:
+    rule = f" Only rows whose response passes {', '.join(map(_one_line, to.check_names))}." if to.check_names else ""
+    rejected = f" {summary.rejected} of the rows are here as rejected by a check." if summary.rejected else ""
+    failed = "; ".join(f"{_one_line(name)}: {number}" for name, number in sorted(summary.failed.items()))
+    counts = f" Responses of the last export's {summary.rows} rows that fail: {failed or 'none'}."
+    checks = "\n".join(f"- {_one_line(sentence)}" for sentence in about.checks)
+    return f"Responses were checked without a model.{rule}{rejected}{counts}\n\n{checks}"
 
 
 def _one_line(text: str) -> str:

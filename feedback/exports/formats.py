@@ -33,6 +33,11 @@ THINKING_CHAT = [{"role": str, "content": str, "reasoning_content": str}]
 CALL = {"id": str, "type": str, "function": {"name": str, "arguments": str}}
 FURTHER: Columns = {"reasoning_content": str, "tool_calls": [CALL], "tool_call_id": str, "name": str}
 """What a message may have beside its role and its text: columns of tables have it where a message does."""
+CHECKED: Columns = {
+    "decision_by": str, "failed_checks": [str],
+    "checks": [{"response": int, "check": str, "passed": bool, "reason": str, "rejects": bool}],
+}  # fmt: skip
+"""What lines of a run with checks say of them; `checks` in raw alone."""
 TOOLS = "tools"
 """The column of the tools that a conversation may call, as JSON."""
 ANSWERS = ("messages", "completion", "chosen", "rejected")
@@ -77,14 +82,15 @@ class Format:
         return self.lines is raw or self.with_reasoning.own != self.own
 
     def holding(self, paths: Collection[str]) -> "Format":
-        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, and the tools."""
+        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, tools, checks."""
         own = {
             column: [{**kind[0], **{name: of for name, of in FURTHER.items() if _is_there(f"{column}.{name}", paths)}}]
             if kind in (CHAT, THINKING_CHAT)
             else kind
             for column, kind in self.own.items()
         }
-        return replace(self, own={**own, TOOLS: str} if TOOLS in paths else own)
+        checks = {name: kind for name, kind in CHECKED.items() if _is_there(name, paths)}
+        return replace(self, own={**own, **({TOOLS: str} if TOOLS in paths else {}), **checks})
 
     def with_fields(self, fields: Columns) -> "Format":
         """The same with the columns of rows of a shape of their own."""

@@ -13,6 +13,8 @@ The rule, in one place:
 
 People's are those that they gave or changed: what they only accepted as suggested is the labeller's.
 
+What fails a check that rejects comes after all that does not, and is never chosen.
+
 Two texts that are equal but for the space around them are never a pair: a correction of nothing else leaves it to the
 other rules.
 """
@@ -27,12 +29,14 @@ from feedback.reviewed_row import ReviewedRow
 class Rule:
     """`margin` is the least difference between the ratings of a pair, in levels; `original` lets rule 1 make pairs.
 
-    `reasoning` keeps a response's thoughts beside it.
+    `reasoning` keeps a response's thoughts beside it. `checks` are those that a text must pass to be taught: what is chosen,
+    good or best, and anything that is not compared.
     """
 
     margin: float = 0.5
     original: bool = True
     reasoning: bool = False
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +69,26 @@ def in_order(judged: ReviewedRow) -> list[int]:
     """The indexes of all responses from best to worst, those that nobody rated or compared last."""
     places = range(len(judged.row.responses))
     if ranks := ranked(judged):
-        return sorted(places, key=lambda k: ranks[k])
+        return sorted(places, key=lambda k: (bool(judged.rejected_by(k)), ranks[k]))
     by_score = sorted(places, key=lambda k: -(judged.score(k) or 0.0))
-    if all(judged.rated_by_people(k) is not None for k in places):
-        return by_score
     order = by_score
-    if (compared := judged.ranking) is not None:
-        order = [*compared.order, *(k for k in by_score if k not in compared.order)]
-    votes = {k: sum(verdict.own_better == k for verdict in judged.submitted) for k in places}
-    return sorted(order, key=lambda k: -votes[k])
+    if not all(judged.rated_by_people(k) is not None for k in places):
+        if (compared := judged.ranking) is not None:
+            order = [*compared.order, *(k for k in by_score if k not in compared.order)]
+        votes = {k: sum(verdict.own_better == k for verdict in judged.submitted) for k in places}
+        order = sorted(order, key=lambda k: -votes[k])
+    return sorted(order, key=lambda k: bool(judged.rejected_by(k)))
 
 
 def placed(judged: ReviewedRow, index: int) -> bool:
     """True for a response of which is known how good it is, by itself or beside others."""
     compared = judged.ranking
     return bool(ranked(judged)) or judged.score(index) is not None or (compared is not None and index in compared.order)
+
+
+def teaches(judged: ReviewedRow, text: Best, rule: Rule) -> bool:
+    """Whether a text passes the checks that an export asks for."""
+    return not rule.checks or judged.passes(text.place, rule.checks, corrected=text.corrected)
 
 
 def ranked(judged: ReviewedRow) -> list[float]:
@@ -93,10 +102,12 @@ def pair(judged: ReviewedRow, rule: Rule) -> Pair | None:
     top, responses = best(judged), judged.row.responses
     if top is None:
         return None
-    if top.corrected and rule.original and differ(top.text, responses[top.place].text):
+    if top.corrected and rule.original and differ(top.text, responses[top.place].text) and teaches(judged, top, rule):
         return Pair(top, top.place, "a reviewer's correction over the original")
     first, *rest = in_order(judged)
     chosen = Best(responses[first].text, first, corrected=False)
+    if judged.rejected_by(first) or not teaches(judged, chosen, rule):
+        return None
     for index in reversed(rest):
         if differ(chosen.text, responses[index].text) and (because := better(judged, first, index, rule)):
             return Pair(chosen, index, because)

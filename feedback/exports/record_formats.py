@@ -5,10 +5,11 @@ The chat formats are those of TRL (https://huggingface.co/docs/trl/dataset_forma
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from feedback.exports.preference_pairs import Best, Rule, best, better, differ, in_order, pair, placed, ranked
+from feedback.exports.preference_pairs import Best, Rule, best, better, differ, in_order, pair, placed, ranked, teaches
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_origins import NOT_KNOWN
 from feedback.reviewed_row import ReviewedRow
@@ -49,19 +50,29 @@ def provenance(judged: ReviewedRow, run: str, task: str) -> Line:
         "settled_by": judged.settled.who if judged.settled else None,
         "reviewed_at": max((_moment(v.updated_at) for v in judged.submitted), default=None),
         "labeller": next(iter([r.model for r in judged.ratings[:1]] + [p.model for p in judged.preferences[:1]]), None),
+        **({"decision_by": judged.decision_by, "failed_checks": failed_checks(judged)} if judged.checks else {}),
     }
+
+
+def failed_checks(judged: ReviewedRow) -> list[str]:
+    """The checks that the best text of a row fails, as a reviewer corrected it where one did."""
+    top = best(judged)
+    if top is None:
+        return []
+    results = judged.correction_checks if top.corrected else [c for c in judged.checks if c.response == top.place]
+    return [result.check for result in results if not result.passed]
 
 
 def sft(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`messages` that end with the best response."""
-    if (top := best(judged)) is not None:
+    if (top := best(judged)) is not None and teaches(judged, top, rule):
         messages, _ = _conversation(judged, rule)
         yield {"messages": [*messages, *_completion(judged, top, rule)], **_tools(judged), **_answered(judged, top)}
 
 
 def prompt_completion(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """The same as `prompt` and `completion`."""
-    if (top := best(judged)) is not None:
+    if (top := best(judged)) is not None and teaches(judged, top, rule):
         messages, _ = _conversation(judged, rule)
         yield {
             "prompt": messages, "completion": _completion(judged, top, rule), **_tools(judged), **_answered(judged, top)
@@ -95,7 +106,8 @@ def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     High is from the rubric's threshold on, low is as far from the other end: 4 and 2 of 5. Approved row: its best (or
     corrected) text is good, any other text rated low is bad. A correction alone does not make its original bad: it says that
     there is a better text. Rejected row: all are bad, but those that people rated above low (what was wrong was something
-    else). Else: rated high is good, rated low bad. The same text comes once a row.
+    else). Else: rated high is good, rated low bad. What fails a check that rejects is bad unless the row is approved. The same
+    text comes once a row.
     """
     messages, _ = _conversation(judged, rule)
     top = best(judged) if judged.decision == "approve" else None
@@ -111,7 +123,7 @@ def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
             **_tools(judged), **_answered(judged, answer),
         }  # fmt: skip
 
-    if top is not None:
+    if top is not None and teaches(judged, top, rule):
         because = "corrected by a reviewer" if top.corrected else "approved by people"
         yield line(top.text, top.place, True, because, top.corrected)
     for index, response in enumerate(judged.row.responses):
@@ -119,12 +131,19 @@ def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
         who = "people" if people is not None else "the labeller"
         if response.text.strip() in seen:
             continue
-        if judged.decision == "reject":
+        if (check := judged.rejected_by(index)) and judged.peoples_decision != "approve":
+            yield line(response.text, index, False, f"fails the check {check}")
+        elif judged.peoples_decision == "reject":
             if people is None or people <= scale.low:
                 yield line(response.text, index, False, "rejected by people")
         elif score is not None and score <= scale.low:
             yield line(response.text, index, False, f"rated low by {who}")
-        elif top is None and score is not None and score >= scale.keep:
+        elif (
+            top is None
+            and score is not None
+            and score >= scale.keep
+            and teaches(judged, Best(response.text, index, False), rule)
+        ):
             yield line(response.text, index, True, f"rated high by {who}")
 
 
@@ -133,7 +152,7 @@ def reward(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     messages, changed = _conversation(judged, rule)
     for index, response in enumerate(judged.row.responses):
         people, score = judged.rated_by_people(index), judged.score(index)
-        if score is not None:
+        if score is not None and teaches(judged, Best(response.text, index, False), rule):
             yield {
                 "messages": [*messages, *_completion(judged, Best(response.text, index, False), rule)],
                 "score": score,
@@ -158,6 +177,8 @@ def ranking(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     scores: list[float | None] = []
     ranks: list[int] = []
     corrected = top is not None and top.corrected
+    if top is not None and not teaches(judged, top, rule):
+        return
     if top is not None and corrected:
         texts, models, scores, ranks = [top.text], [responses[top.place].model], [None], [1]
     last: int | None = None
@@ -195,6 +216,8 @@ def grpo(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """`prompt` alone, with what a reward function can use: the best `answer` and the input's `reference` or passage."""
     messages, changed = _conversation(judged, rule)
     top = best(judged)
+    if rule.checks and not (top is not None and teaches(judged, top, rule)):
+        return
     yield {
         "prompt": messages,
         "answer": top.text if top else None,
@@ -259,7 +282,9 @@ def _call(call: Any) -> Line:
 
 def raw(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
     """Everything that is known of a row: responses, ratings with rationales, verdicts, origin."""
-    row = judged.row
+    row, top = judged.row, best(judged)
+    if rule.checks and not (top is not None and teaches(judged, top, rule)):
+        return
     messages, changed = judged.messages()
     correction = judged.corrected_response()
     yield {
@@ -303,6 +328,7 @@ def raw(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
         "corrected_response": correction[0] if correction else None,
         "origin": json.dumps(dict(row.origin), ensure_ascii=False),
         "unit": row.unit, "position": row.position, "revision": row.revision,
+        **({"checks": [asdict(check) for check in judged.checks]} if judged.checks else {}),
     }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ Which rows go out is decided here; what becomes of them is in record_formats.py,
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import Spool, without
 from feedback.exports.file_kinds import ENDINGS, FOLDER, UNTYPED, Ready, Replaces, kind_of
-from feedback.exports.formats import FORMATS, TOOLS, Format
+from feedback.exports.formats import CHECKED, FORMATS, TOOLS, Format
 from feedback.exports.preference_pairs import Rule, best
 from feedback.exports.record_formats import Line, NotWritten, provenance
 from feedback.exports.row_columns import column_types, row_columns
@@ -27,6 +27,8 @@ from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.text.near_duplicates import Novelty
 
+ALL = "all"
+"""Names all checks that a run has."""
 DECISIONS = {"approved": ("approve",), "rejected": ("reject",), "reviewed": ("approve", "reject", "unsure")}
 REPOSITORY = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?/[A-Za-z0-9_](?:[\w.-]*[A-Za-z0-9_])?")
 LONGEST_NAME, LONGEST_DATASET = 96, 200
@@ -51,6 +53,10 @@ class Export:
     reviewer: str = setting("", "User name of a reviewer: only rows on which they decided the same.")
     least_rating: float | None = setting(
         None, "Only rows whose best response is rated so high, on the rubric's levels: by people, else by the labeller."
+    )
+    checks: str | tuple[str, ...] = setting(
+        "",
+        "Only rows whose exported response passes these checks: all, or names with commas between. Empty: checked or not.",
     )
     margin: float = setting(0.5, "Least difference between the ratings of a pair, 0 to 4.")
     original_pairs: bool = setting(True, "A corrected text makes a pair with its original; else only ratings do.")
@@ -129,18 +135,43 @@ class Export:
                 )
 
     @property
+    def check_names(self) -> tuple[str, ...]:
+        """The checks that are named, one by one; () for none, and for all."""
+        return tuple(name for name in self._asked_checks if name != ALL)
+
+    @property
+    def all_checks(self) -> bool:
+        """Whether all checks of the run are asked for."""
+        return ALL in self._asked_checks
+
+    @property
+    def _asked_checks(self) -> list[str]:
+        names = self.checks.split(",") if isinstance(self.checks, str) else self.checks
+        return [name for name in map(str.strip, names) if name]
+
+    def for_checks(self, names: Sequence[str]) -> "Export":
+        """The same with the checks that a run has named, where all of them are asked for. Raises ExportError for others."""
+        if unknown := [name for name in self.check_names if name not in names]:
+            known = ", ".join(names) or "none"
+            raise ExportError(f"No check of the run is called '{unknown[0]}'. It has: {known}.")
+        return replace(self, checks=tuple(names)) if self.all_checks else self
+
+    @property
     def form(self) -> Format:
         return FORMATS[self.format].with_reasoning if self.reasoning else FORMATS[self.format]
 
     @property
     def rule(self) -> Rule:
-        return Rule(self.margin, self.original_pairs, self.reasoning)
+        return Rule(self.margin, self.original_pairs, self.reasoning, self.check_names)
 
     def takes(self, judged: ReviewedRow) -> bool:
         """Whether a row is to go out."""
         decision = judged.decision
         decided = decision in DECISIONS[self.decision or "approved"] or self._as_bad(judged)
-        if not (self.unreviewed if judged.unseen else decided):
+        if judged.unseen and judged.rejecting_check:  # rejected by a stated rule, though nobody reviewed it
+            if self.decision == "reviewed" or not decided:
+                return False
+        elif not (self.unreviewed if judged.unseen else decided):
             return False
         if self.reviewer and not any(v.reviewer == self.reviewer and v.decision == decision for v in judged.submitted):
             return False
@@ -222,11 +253,11 @@ class Gathered:
 
     def lines(self, order: Iterable[int]) -> Iterator[Line]:
         """The lines, all with the same columns."""
-        has_tools = TOOLS in self.form.columns
+        further = [name for name in (TOOLS, *CHECKED) if name in self.form.columns]
         empty: Line = {name: [] if isinstance(kind, list) else None for name, kind in self.fields.items()}
         for line in self.spool.read(order):
             full = {**empty, **line} if self.fields.keys() - line.keys() else line
-            yield {**full, TOOLS: full.get(TOOLS)} if has_tools else full
+            yield {**full, **{name: full.get(name) for name in further}} if further else full
 
     def parts(self, there: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[int]]:
         """The lines of {"train"}, or of train and test, in their order. Rows `there` are out already, on that side."""
@@ -274,10 +305,13 @@ def gathered(
 
 
 def _nothing(to: Export, passed: Passed) -> str:
-    none = f"{passed.lineless} rows gave no {to.format} line{why_not(passed.reasons)}. {to.form.needs}".strip()
+    passing = f"It must pass the checks {', '.join(to.check_names)}." if to.check_names else ""
+    none = (
+        f"{passed.lineless} rows gave no {to.format} line{why_not(passed.reasons)}. {to.form.needs} {passing}".strip()
+    )
     why = f" ({none})" if passed.lineless else ""
     what = "was approved" if to.decision in ("", "approved") else f"was {to.decision}"
-    narrowed = ", of those that the settings leave" if to.reviewer or to.least_rating is not None else ""
+    narrowed = ", of those that the settings leave" if to.reviewer or to.least_rating is not None or to.checks else ""
     return (
         f"There is nothing to export yet{why}: no row that can be used {what}{narrowed}. Review in Argilla, then pull; "
         "or take rows that nobody has reviewed."

@@ -10,7 +10,7 @@ One literal rating:
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import Any, ClassVar, Literal
 from feedback.response_order import letter
 from feedback.rubrics import STANDARD_RUBRICS, WHOLE_ROW, Rubric, Rubrics
 from feedback.types import Rating
-from tasks.base import text
 from tasks.columns.conversations import readable
 from tasks.errors import CallFailed, CallRefused, PromptTooLong, SettingsError
 from tasks.models.base import Capabilities, Completion, Model
@@ -324,9 +323,7 @@ def _hash(*parts: object) -> bytes:
 
 def reference(row: Row) -> str:
     """What is known from elsewhere: the row's reference, or the passage that it was made from; "" for none."""
-    columns = row.origin.get("columns")  # where a task keeps those that it did not use
-    known = {**(columns if isinstance(columns, Mapping) else {}), **row.origin}
-    return next((text(known[name]) for name in REFERENCES if text(known.get(name))), "")
+    return next((known for name in REFERENCES if (known := row.known(name))), "")
 
 
 def talk(messages: tuple[Message, ...]) -> str:

@@ -4,12 +4,9 @@ All of it is told from counts of (words of a response, its mean rating): how man
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-SCRIPT = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-"""Kana and Han: written without spaces, a character is about a word."""
 BANDS = 5
 LEAST_IN_BAND = 10
 LEAST = 20
@@ -19,11 +16,6 @@ STEPS = ((20, 1), (100, 5), (200, 10), (1000, 50), (2000, 100))
 SURE = 0.95
 Counts = Mapping[tuple[int, float], int]
 """How many responses have so many words and that mean rating."""
-
-
-def words(text: str) -> int:
-    """How many words a text has, by its spaces; of Chinese and Japanese, how many characters."""
-    return len(SCRIPT.sub(" x ", text).split())
 
 
 @dataclass(frozen=True, slots=True)

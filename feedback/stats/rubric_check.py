@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feedback.rubrics import Rubric
-from feedback.stats.length_bias import LEAST, spearman, words
+from feedback.stats.length_bias import LEAST, spearman
 from feedback.types import Rating
+from tasks.text.word_count import words
 
 MOST_OF_ONE_LEVEL = 0.8
 """A share of the ratings on one level from which on the rubric tells little apart."""

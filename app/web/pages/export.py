@@ -37,7 +37,7 @@ DECISIONS = [
     ("As the format needs", ""), ("Approved", "approved"), ("Rejected", "rejected"), ("Reviewed, whatever was said", "reviewed"),
 ]  # fmt: skip
 MORE = (
-    "reviewer", "least_rating", "similarity", "margin", "original_pairs", "reasoning", "test_share", "seed", "shuffle",
+    "reviewer", "least_rating", "checks", "similarity", "margin", "original_pairs", "reasoning", "test_share", "seed", "shuffle",
     "max_rows", "protect_formulas",
 )  # fmt: skip
 TEXTS = (

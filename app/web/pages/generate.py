@@ -1,6 +1,6 @@
 """Generate: what to make, from which input; a preview of the first rows; the run, with its progress and its failures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +19,11 @@ from app.web.pages import consent, inputs, row_edits, run_switcher
 from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
 from app.web.state import PREVIEW_ROWS, RunView
 from app.web.tab_state import FirstPrompt
+from feedback.types import Checked
 from tasks import TASKS
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
-from tasks.types import Response
+from tasks.types import Response, Row
 
 LATEST = 3
 EXPORTING = {
@@ -140,6 +141,7 @@ def _line(look: RunView) -> str:
         if look.job.what == "export":
             return EXPORTING[look.job.into]
         return {
+            "check": "Responses are being checked.",
             "rate": "The labeller is at work.",
             "again": "Drawing one row anew.",
             "push": "Rows are on their way to Argilla.",
@@ -289,6 +291,11 @@ def progress(look: RunView) -> Markup:
     return progress_card(look)
 
 
+def _results(look: RunView, rows: Sequence[Row]) -> dict[str, list[Checked]]:
+    """What the run's checks said of rows."""
+    return look.rows.checks([row.id for row in rows], look.recipe.checks if look.recipe is not None else ())
+
+
 def cards(look: RunView) -> Markup:
     """Rows of the run: the first ones, or those that came last while it runs."""
     if look.run is None:
@@ -297,16 +304,18 @@ def cards(look: RunView) -> Markup:
     if look.busy and not first and look.job is not None and look.job.what != "again":
         rows = look.rows.latest(LATEST)
         numbers = look.rows.numbers([row.id for row in rows])
-        latest = joined(row_card(row, str(numbers[row.id])) for row in rows)
+        results = _results(look, rows)
+        latest = joined(row_card(row, str(numbers[row.id]), results=results.get(row.id, ())) for row in rows)
         return markup('<h3 class="between">Latest rows</h3>{}', latest) if rows else Markup()
     first_rows = look.rows.first(PREVIEW_ROWS)
     writing = being_written(look) if first else []
     shown = Markup()
     numbers = look.rows.numbers([row.id for row, _ in first_rows])
+    results = _results(look, [row for row, _ in first_rows])
     for row, dropped in first_rows:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
-        shown += row_edits.card(look, row, numbers[row.id], dropped)
+        shown += row_edits.card(look, row, numbers[row.id], dropped, results.get(row.id, ()))
     if first:
         preview_size = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
         for number in range(len(first_rows) + 1, preview_size + 1):

@@ -14,6 +14,7 @@ from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import rejection_reasons
+from app.web.pages.rating import checks
 from app.web.pages.review import filters, verdict
 from app.web.state import RunView
 from feedback.stats import advice
@@ -61,7 +62,7 @@ def build(board: Board) -> None:
 
 def pressed(act: Act) -> Done | None:
     """Follows a click on a panel."""
-    return rejection_reasons.act_on(act) or rated(act) or marked_rows(act) or take_prices(act)
+    return rejection_reasons.act_on(act) or rated(act) or marked_rows(act) or checks.act_on(act) or take_prices(act)
 
 
 def rated(act: Act) -> Done | None:
@@ -140,7 +141,7 @@ def panels(look: RunView) -> Markup:
     """Plots over the whole width, then what else is known in two columns."""
     if look.run is None or not look.counts.answered:
         return Markup()
-    left = markup("<div>{}{}{}{}</div>", by_length(look), cost(look), lost(look), marked(look))
+    left = markup("<div>{}{}{}{}</div>", by_length(look), cost(look), lost(look), marked(look) + checks.panel(look))
     right = rejection_reasons.panel(look) + agreement(look)
     return markup(
         '<div class="insights">{}<div class="stacks">{}<div>{}</div></div></div>',

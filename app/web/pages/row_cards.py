@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -12,19 +13,30 @@ from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.state import PREVIEW_ROWS, RunView
+from feedback.types import Checked
 from tasks.columns.conversations import readable
 from tasks.response_flags import MEANINGS, marks
 from tasks.row_shape import columns, in_words
 from tasks.types import Message, Response, Row
 
 
-def row_card(row: Row, number: str, acts: Markup = Markup(), kind: str = "", raw: Markup = Markup()) -> Markup:
-    """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons, `raw` is a fold."""
+def row_card(
+    row: Row,
+    number: str,
+    acts: Markup = Markup(),
+    kind: str = "",
+    raw: Markup = Markup(),
+    results: Sequence[Checked] = (),
+) -> Markup:
+    """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons, `raw` is a fold, `results`
+    those of checks."""
     nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
     *before, last = row.messages or nothing
     conversation = joined(fragments.bubble(m["role"], readable(m)) for m in before)
     conversation = markup('<div class="talk">{}</div>', conversation) if conversation else Markup()
-    answers = joined(_answer(row, response) for response in row.responses)
+    answers = joined(
+        _answer(row, response, failed_checks(results, index)) for index, response in enumerate(row.responses)
+    )
     if not row.responses:
         answers = Markup(
             '<div class="bubble assistant"><div class="who">assistant</div><div class="text note">No answer yet.</div></div>'
@@ -105,14 +117,28 @@ def values_of(row: Row, text: str) -> Markup:
     )
 
 
-def _answer(row: Row, response: Response) -> Markup:
+def _answer(row: Row, response: Response, failed: Markup) -> Markup:
     named, thinking = len(row.responses) > 1, Markup()
     if response.reasoning:
         thinking = fragments.fold(
             "Thinking", escape(response.reasoning), count(len(response.reasoning.split()), "word"), "thinking"
         )
     note = " · ".join(filter(None, [response.model if named else "", response.principle, *marks(response)]))
-    return fragments.bubble("assistant", response.text, note, thinking, body=values_of(row, response.text))
+    return fragments.bubble("assistant", response.text, note, failed + thinking, body=values_of(row, response.text))
+
+
+def failed_checks(results: Sequence[Checked], index: int) -> Markup:
+    """The checks that a response fails, each with its reason at a press; "" where all pass."""
+    items = joined(
+        markup(
+            '<details class="failed-check"><summary title="{reason}">fails {name}</summary><p dir="auto">{reason}</p></details>',
+            name=result.check,
+            reason=fragments.sentence(result.reason) + (". Rejected by that." if result.rejects else "."),
+        )
+        for result in results
+        if result.response == index and not result.passed
+    )
+    return markup('<div class="failed-checks">{}</div>', items) if items else Markup()
 
 
 def _named(row: Row) -> Markup:

@@ -1,6 +1,7 @@
 """What a curator can do to one row on the page Generate: drop it, keep it after all, edit it, have it drawn anew."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.web.page_builder import Act, Board, Done
 from app.web.pages.row_cards import row_card, waiting_card
 from app.web.state import RunView
 from app.web.tab_state import Edit, GeneratePart
+from feedback.types import Checked
 from tasks.types import Row
 
 
@@ -47,8 +49,8 @@ def build(board: Board) -> None:
     board.act(leave.click, lambda act: Done(own=_without_edit(act)), extra=fields)
 
 
-def card(look: RunView, row: Row, number: int, dropped: bool) -> Markup:
-    """A row with its buttons; one that is being drawn anew is waited for."""
+def card(look: RunView, row: Row, number: int, dropped: bool, results: Sequence[Checked] = ()) -> Markup:
+    """A row with its buttons and the `results` of checks; one that is being drawn anew is waited for."""
     working = look.working and look.job is not None
     if working and look.job is not None and look.job.what == "again" and look.tab.generate.redrawing == row.id:
         return waiting_card(number)
@@ -57,10 +59,10 @@ def card(look: RunView, row: Row, number: int, dropped: bool) -> Markup:
         return row_card(row, str(number), markup('<span class="note">dropped</span>{}', acts), "dropped")
     raw = fragments.fold("Raw", markup("<pre>{}</pre>", _raw(row)), kind="raw")
     if look.busy:
-        return row_card(row, str(number), raw=raw)
+        return row_card(row, str(number), raw=raw, results=results)
     actions = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
     acts = joined(fragments.button(word, act=what, row=row.id) for word, what in actions)
-    return row_card(row, str(number), acts, raw=raw)
+    return row_card(row, str(number), acts, raw=raw, results=results)
 
 
 def _raw(row: Row) -> str:

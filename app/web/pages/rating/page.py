@@ -12,7 +12,7 @@ from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages import insights
-from app.web.pages.rating import issues, rubrics
+from app.web.pages.rating import checks, issues, rubrics
 from app.web.pages.review import verdict
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
@@ -32,6 +32,7 @@ def build(board: Board) -> None:
         board.button(
             lambda look: "Stop" if _rating(look) else "", stop, forms=False, min_width=90, elem_id="stop-rating"
         )
+        board.button(checks.button_label, checks.check_rows, min_width=130, elem_id="check-rows")
         board.button(button_label, rate, primary=True, min_width=140, elem_id="rate")
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
@@ -85,6 +86,7 @@ def build(board: Board) -> None:
                 )
                 board.part(rubrics.listed, rubrics.change)
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
+            checks.build(board)
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
@@ -97,7 +99,7 @@ def build(board: Board) -> None:
 
 
 def _rating(look: RunView) -> bool:
-    return look.working and look.job is not None and look.job.what == "rate"
+    return look.working and look.job is not None and look.job.what in ("rate", "check")
 
 
 def _judge(look: RunView) -> UltraFeedback | None:
@@ -110,7 +112,7 @@ def _judge(look: RunView) -> UltraFeedback | None:
 def trouble(look: RunView) -> Markup:
     """Why the last rating ended."""
     job = look.job
-    if job is None or job.what != "rate" or look.busy:
+    if job is None or job.what not in ("rate", "check") or look.busy:
         return Markup()
     return fragments.notice(job.trouble, "warn", lead(look))
 

@@ -47,7 +47,8 @@ FIRST: dict[str, tuple[str, Choices]] = {
 }  # fmt: skip
 MORE: dict[str, tuple[str, Choices]] = {
     "aspect": ("Aspect", [("All aspects", "")]), "value": ("Single rating", VALUE), "spread": ("Spread", WIDE),
-    "mark": ("Mark", MARK), "sample": ("Sample", SAMPLE), "reviewer": ("Reviewer", [("Any reviewer", "")]),
+    "mark": ("Mark", MARK), "check": ("Check", [("Checked or not", "")]),
+    "sample": ("Sample", SAMPLE), "reviewer": ("Reviewer", [("Any reviewer", "")]),
     "reason": ("Reason", [("Any reason", "")]),
 }  # fmt: skip
 LABELS = {name: label for name, (label, _) in {**FIRST, **MORE}.items()}
@@ -80,6 +81,7 @@ def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
     choosing = {
         "aspect": aspects, "model": models, "order": orders, "reviewer": reviewers, "reason": reasons, "sample": samples,
         "rating": bands, "value": levels,
+        "check": checks,
     }  # fmt: skip
     for name, (label, choices) in named.items():
         field = gr.Dropdown(
@@ -191,6 +193,18 @@ def reason_label(reason: Reason) -> str:
     return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
 
 
+def checks(look: RunView) -> Any:
+    known = checks_of(look)
+    return gr.update(choices=[("Checked or not", ""), *known], visible=bool(known))
+
+
+def checks_of(look: RunView) -> Choices:
+    """(name, identity) of the checks of the run; before them all together, where there are several."""
+    own = look.recipe.checks if look.recipe is not None else ()
+    every = [("any check", " ".join(check.identity for check in own))] if len(own) > 1 else []
+    return [(f"Fails {name}", value) for name, value in [*every, *((check.called, check.identity) for check in own)]]
+
+
 def samples(look: RunView) -> Any:
     return gr.update(visible=bool(look.counts.sent))
 
@@ -209,6 +223,7 @@ def wanted(look: RunView) -> RowQuery:
         finds = (("aspect", look.rows.aspects), ("model", look.rows.models), ("reviewer", look.reviews.reviewers))
         for name, find in finds:
             known[name] = find() if fields[name] else []
+        known["check"] = [value for _, value in checks_of(look)] if fields["check"] else []
         known["reason"] = [item.name for item in look.reviews.reasons()] if fields["reason"] else []
     for name, values in known.items():
         fields[name] = fields[name] if fields[name] in values else ""
@@ -269,6 +284,8 @@ def _described(look: RunView, name: str, value: str) -> str:
         return f"the text “{value.strip()[:80]}”"
     choices = {**FIRST, **MORE}[name][1]
     label = next((label for label, known in choices if known == value), value)
+    if name == "check":
+        label = next(label for label, known in checks_of(look) if known == value)
     if name == "reason" and look.run is not None:
         label = next(reason_label(item) for item in look.reviews.reasons() if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

@@ -176,6 +176,8 @@ def _status(judged: ReviewedRow, sent: bool) -> Markup:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
             return fragments.pill(f"{'corrected' if changed else 'approved'} · {who}", "ok")
+        case "reject" if judged.decision != judged.peoples_decision:
+            return fragments.pill(f"rejected · check {judged.rejecting_check}", "bad")
         case "reject":
             return fragments.pill(f"rejected · {who}", "bad")
         case "unsure":
@@ -300,12 +302,13 @@ def _response(look: RunView, judged: ReviewedRow, index: int, letter: str, raw: 
     return markup(
         '<section class="response" aria-label="Response {letter}, {model}"><header><kbd>{letter}</kbd>'
         "<h3>{model}</h3>{note}{score}</header>"
-        "{text}{ratings}{stars}</section>",
+        "{text}{failed}{ratings}{stars}</section>",
         letter=letter,
         model=response.model,
         note=note,
         score=score,
         text=text,
+        failed=row_cards.failed_checks(judged.checks, index),
         ratings=_ratings(look, judged, index),
         stars=verdict.stars(look, judged, index),
     )

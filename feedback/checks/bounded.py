@@ -1,0 +1,92 @@
+"""What keeps a check from running on: regular expressions that end in time, and Python code that is stopped at its deadline."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import SettingsError
+
+if TYPE_CHECKING:
+    import regex
+
+SECONDS, PATTERN_SECONDS = 0.5, 0.3
+"""Of the processor, what a check may take for one response; and a regular expression, which seldom looks at the clock."""
+LONGEST_PATTERN = 2_000
+PROBE, PROBE_SECONDS, MOST_PROBES = 64, 0.2, 12
+"""Characters of a text that a pattern is tried on before it is taken, seconds for it, and how many such texts."""
+EVERY = 63
+"""Calls between two looks at the clock, a power of 2 less 1."""
+
+
+class OutOfTime(BaseException):
+    """The deadline has passed. No handler of a library's may take it for one of its own errors."""
+
+
+@contextmanager
+def time_limit(seconds: float = SECONDS) -> Iterator[None]:
+    """Raises OutOfTime in the code within, once it takes longer: at one of its next calls, so it must be Python that calls."""
+    until, calls, over, before = time.thread_time() + seconds, 0, False, sys.getprofile()
+
+    def look(frame: FrameType, event: str, arg: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if not calls & EVERY and not over and time.thread_time() > until:
+            raise OutOfTime
+
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        over = True
+        sys.setprofile(before if callable(before) else None)
+
+
+@lru_cache(maxsize=256)
+def pattern(source: str, *, ignore_case: bool = False) -> "regex.Pattern[str]":
+    """A regular expression that ends: one that is long, wrong, or runs on for a short text raises SettingsError."""
+    import regex
+
+    if len(source) > LONGEST_PATTERN:
+        raise SettingsError(f"A regular expression takes {LONGEST_PATTERN:,} characters at most.", setting="pattern")
+    try:
+        with time_limit(2 * SECONDS):
+            compiled = regex.compile(source, regex.IGNORECASE if ignore_case else 0)
+    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
+        raise SettingsError(
+            f"The regular expression can't be read: {str(error) or 'nested too deeply'}.", setting="pattern"
+        ) from error
+    except OutOfTime:
+        raise SettingsError(
+            "The regular expression takes too long to be read. Shorten it.", setting="pattern"
+        ) from None
+    letters = dict.fromkeys([*filter(str.isalnum, source), "a", "0", " "])
+    for letter in [*letters][:MOST_PROBES]:
+        if not ends(compiled, letter * PROBE + "\0", PROBE_SECONDS):
+            raise SettingsError(
+                f"The regular expression runs on for a text of {PROBE} × “{letter}”: repeated parts within repeated parts, as"
+                " (a+)+, can be told apart in too many ways. Write each part so that it can match in one way.",
+                setting="pattern",
+            )
+    return compiled
+
+
+def ends(compiled: "regex.Pattern[str]", text: str, seconds: float) -> bool:
+    """True where a search in the text ends in time."""
+    try:
+        compiled.search(text, timeout=seconds, concurrent=True)
+    except (TimeoutError, MemoryError):
+        return False
+    return True
+
+
+def search(compiled: "regex.Pattern[str]", text: str, *, whole: bool = False, seconds: float = PATTERN_SECONDS) -> bool:
+    """True where the pattern matches somewhere in the text, or with `whole` all of it. Raises OutOfTime."""
+    look = compiled.fullmatch if whole else compiled.search
+    try:
+        return look(text, timeout=seconds, concurrent=True) is not None
+    except (TimeoutError, MemoryError):
+        raise OutOfTime from None

@@ -1,0 +1,87 @@
+"""Responses that are in a language, and in another one."""
+
+from tests.check_cases import Case, wrong
+
+
+def of(language: str) -> dict[str, str]:
+    return {"language": language}
+
+
+CASES: list[Case] = [
+    (of("en"), "The tide rises twice a day because of the moon.", True),
+    (of("de"), "Die Flut steigt zweimal am Tag wegen des Mondes.", True),
+    (of("fr"), "La marée monte deux fois par jour à cause de la lune.", True),
+    (of("es"), "La marea sube dos veces al día por la luna.", True),
+    (of("it"), "La marea sale due volte al giorno a causa della luna.", True),
+    (of("pt"), "A maré sobe duas vezes por dia por causa da lua.", True),
+    (of("nl"), "Het tij stijgt twee keer per dag door de maan.", True),
+    (of("pl"), "Przypływ jest dwa razy dziennie z powodu księżyca.", True),
+    (of("ru"), "Прилив бывает два раза в день из-за луны.", True),
+    (of("uk"), "Приплив буває двічі на день через місяць.", True),
+    (of("tr"), "Gelgit ay yüzünden günde iki kez yükselir.", True),
+    (of("ja"), "潮は月のために一日に二回満ちます。", True),
+    (of("zh"), "由于月亮，潮水每天涨两次。", True),
+    (of("ko"), "달 때문에 하루에 두 번 밀물이 듭니다.", True),
+    (of("ar"), "يرتفع المد مرتين في اليوم بسبب القمر.", True),
+    (of("hi"), "चाँद के कारण दिन में दो बार ज्वार आता है।", True),
+    (of("sv"), "Tidvattnet stiger två gånger om dagen på grund av månen.", True),
+    (of("da"), "Tidevandet stiger to gange om dagen på grund af månen.", True),
+    (of("cs"), "Příliv stoupá dvakrát denně kvůli měsíci.", True),
+    (of("vi"), "Thủy triều lên hai lần một ngày vì mặt trăng.", True),
+    (of("en"), "I would rather stay at home tonight and read a book.", True),
+    (of("de"), "Ich bleibe heute lieber zu Hause und lese ein Buch.", True),
+    (of("fr"), "Je préfère rester à la maison ce soir et lire un livre.", True),
+    (of("es"), "Prefiero quedarme en casa esta noche y leer un libro.", True),
+    (of("it"), "Preferisco stare a casa stasera e leggere un libro.", True),
+    (of("pt"), "Prefiro ficar em casa esta noite e ler um livro.", True),
+    (of("nl"), "Ik blijf vanavond liever thuis en lees een boek.", True),
+    (of("pl"), "Wolę dziś zostać w domu i poczytać książkę.", True),
+    (of("ru"), "Я лучше останусь дома и почитаю книгу.", True),
+    (of("uk"), "Я краще залишуся вдома і почитаю книжку.", True),
+    (of("tr"), "Bu akşam evde kalıp kitap okumayı tercih ederim.", True),
+    (of("ja"), "今夜は家で本を読みたいです。", True),
+    (of("zh"), "我今晚宁愿待在家里看书。", True),
+    (of("ko"), "오늘 밤은 집에서 책을 읽고 싶어요.", True),
+    (of("ar"), "أفضل البقاء في المنزل الليلة وقراءة كتاب.", True),
+    (of("hi"), "मैं आज रात घर पर रहकर किताब पढ़ना पसंद करूँगा।", True),
+    (of("sv"), "Jag stannar hellre hemma i kväll och läser en bok.", True),
+    (of("da"), "Jeg vil hellere blive hjemme i aften og læse en bog.", True),
+    (of("cs"), "Raději zůstanu dnes večer doma a budu číst knihu.", True),
+    (of("vi"), "Tối nay tôi thích ở nhà đọc sách hơn.", True),
+    (of("pt"), "I would rather stay at home tonight and read a book.", False),
+    (of("nl"), "Wasser kocht bei hundert Grad.", False),
+    (of("pl"), "Je préfère rester à la maison ce soir et lire un livre.", False),
+    (of("ru"), "El agua hierve a cien grados.", False),
+    (of("uk"), "Preferisco stare a casa stasera e leggere un libro.", False),
+    (of("tr"), "A água ferve a cem graus.", False),
+    (of("ja"), "Ik blijf vanavond liever thuis en lees een boek.", False),
+    (of("zh"), "Woda wrze w stu stopniach.", False),
+    (of("ko"), "Я лучше останусь дома и почитаю книгу.", False),
+    (of("ar"), "Вода кипить при ста градусах.", False),
+    (of("hi"), "Bu akşam evde kalıp kitap okumayı tercih ederim.", False),
+    (of("sv"), "水は百度で沸騰します。", False),
+    (of("da"), "我今晚宁愿待在家里看书。", False),
+    (of("cs"), "물은 백 도에서 끓습니다.", False),
+    (of("vi"), "أفضل البقاء في المنزل الليلة وقراءة كتاب.", False),
+    (of("en"), "पानी सौ डिग्री पर उबलता है।", False),
+    (of("de"), "Jag stannar hellre hemma i kväll och läser en bok.", False),
+    (of("fr"), "Vand koger ved hundrede grader.", False),
+    (of("es"), "Raději zůstanu dnes večer doma a budu číst knihu.", False),
+    (of("it"), "Nước sôi ở một trăm độ.", False),
+    (of("en"), "", False),
+    (of("en"), "123 456", False),
+    (of("en"), "🌊🌊", False),
+    (
+        of("de"),
+        "```python\nwhile the_tide_rises: print('and falls')\n```\nDas ist der Code dazu, mit einer Schleife.",
+        True,
+    ),
+    (of("en"), "```python\nx\n```", False),
+    (of("en"), "Here is the text. " * 20_000, True),
+    (of("de"), "Here is the text. " * 20_000, False),
+    (of("en"), "THE TIDE RISES TWICE A DAY.", True),
+]
+
+
+def test_language() -> None:
+    assert wrong("language", CASES) == []

@@ -1,0 +1,55 @@
+"""Responses with Python that parses, and that does not; none of it is run."""
+
+from tests.check_cases import Case, wrong
+
+CASES: list[Case] = [
+    ({}, "x = 1", True),
+    ({}, "print('hi')", True),
+    ({}, "def f(a):\n    return a", True),
+    ({}, "x = ", False),
+    ({}, "", False),
+    ({}, "# a comment", False),
+    ({}, "print 'hi'", False),
+    ({}, "def f(:\n  pass", False),
+    ({}, "if x:\npass", False),
+    ({}, "The tide rises twice a day.", False),
+    ({}, "river", True),
+    ({}, "import os; os.remove('/')", True),
+    ({}, "1/0", True),
+    ({}, "raise SystemExit", True),
+    ({}, "```python\nx = 1\n```", True),
+    ({}, "```py\nx = 1\n```", True),
+    ({}, "```\nx = 1\n```", True),
+    ({}, "```python\nx =\n```", False),
+    ({}, "Text here:\n\n```python\nx = 1\n```\n\nAnd more text.", True),
+    ({}, "```sql\nSELECT 1\n```\n```python\nx = 1\n```", True),
+    ({}, "```python\nx = 1\n```\n```python\ny = \n```", False),
+    ({}, "```python\nx = 1\n```\n```\nnot python here\n```", True),
+    ({}, "```javascript\nlet x = 1\n```", False),
+    ({}, "```python\nx = 1", True),
+    ({}, "~~~python\nx = 1\n~~~", True),
+    ({}, "```PYTHON\nx = 1\n```", True),
+    ({}, "```python\n```", False),
+    ({}, "match x:\n    case [1, *rest]:\n        pass", True),
+    ({}, "x = f'{y!r:>{width}}'", True),
+    ({}, "re.compile('\\d')", True),
+    ({}, "x is 1", True),
+    ({}, "async def f():\n    await g()", True),
+    ({}, "lambda x: (yield)", True),
+    ({}, "  x = 1", False),
+    ({}, "\tif x:\n        y", False),
+    ({}, "x = 1\0", False),
+    ({}, "x = '\udc00'", False),
+    ({}, "(" * 300 + ")" * 300, False),
+    ({}, "x = " + "-" * 90_000 + "1", False),
+    ({}, "x = " + "9" * 10_000, False),
+    ({}, "x = 1\n" * 30_000, False),
+    ({}, "x = 0777", False),
+    ({}, "长 = 1", True),
+    ({}, "x = “a”", False),
+    ({}, "class A(B, metaclass=C): ...", True),
+]
+
+
+def test_python() -> None:
+    assert wrong("python", CASES) == []
