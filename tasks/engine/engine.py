@@ -19,7 +19,7 @@ from tasks.engine.rate_limits import Limiter
 from tasks.engine.retries import ATTEMPTS, BACKOFF, EndpointClient, Request, Tally
 from tasks.engine.stop_event import Halt
 from tasks.errors import CallFailed, ClaywrightError, EndpointDown, Stopped, Unreachable
-from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests
+from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, ModelProxy, Requests
 from tasks.types import Message
 
 Found = TypeVar("Found")
@@ -82,7 +82,7 @@ class Engine:
 
         What its calls take is counted under `stage`.
         """
-        return BoundModel(self, endpoint, scope, seeded, stage)
+        return BoundModel(endpoint, self, scope, seeded, stage)
 
     @property
     def stopping(self) -> bool:
@@ -204,26 +204,17 @@ class Engine:
 
 
 @dataclass
-class BoundModel:
+class BoundModel(ModelProxy[Endpoint]):
     """A model as one unit of work sees it: calls of the same body are numbered, so that each is a draw of its own."""
 
     engine: Engine
-    endpoint: Endpoint
     scope: str
     seeded: bool
     stage: str = ""
     _drawn: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def name(self) -> str:
-        return self.endpoint.name
-
-    @property
-    def template(self) -> str | None:
-        return self.endpoint.template
-
     async def capabilities(self) -> Capabilities:
-        return await self.engine.capabilities(self.endpoint, self.stage)
+        return await self.engine.capabilities(self.wrapped, self.stage)
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion:
         return await self._call("chat", messages, options)
@@ -238,8 +229,8 @@ class BoundModel:
             self._drawn[same] += 1
         draw = draw_number(self.scope, number) if self.seeded else number
         seed = {"seed": draw % 2**31} if self.seeded else {}
-        body = self.endpoint.request(kind, content, {**seed, **options})
-        return await self.engine.call(self.endpoint, kind, body, draw, self.scope, self.stage)
+        body = self.wrapped.request(kind, content, {**seed, **options})
+        return await self.engine.call(self.wrapped, kind, body, draw, self.scope, self.stage)
 
 
 async def _of_stage(asked: Awaitable[Found], stage: str) -> Found:

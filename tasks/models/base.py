@@ -7,7 +7,7 @@ it builds a request body, which is hashed for the memo, and sends it once.
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from tasks.types import Message
 
@@ -144,14 +144,8 @@ class Capabilities:
     """Which model on the Hub it says to serve, whatever name it serves it under."""
 
 
-class Model(Protocol):
-    """What a task calls.
-
-    Options: temperature, top_p, max_tokens, least_tokens (room that an answer needs: the model's own limit counts where it is
-    longer), usual_tokens (a task's own limit: a longer one that a person set for the model counts), stop, schema (a JSON
-    schema), logprobs, and draw, the number of this draw of the prompt (by itself, the first call of a prompt is draw 0, the
-    next draw 1).
-    """
+class Named(Protocol):
+    """What models and endpoints tell of themselves without being asked over the network."""
 
     @property
     def name(self) -> str: ...
@@ -161,11 +155,42 @@ class Model(Protocol):
         """The user's own chat template, or where it is: a family, a model on the Hub, a folder."""
         ...
 
+
+class Model(Named, Protocol):
+    """What a task calls.
+
+    Options: temperature, top_p, max_tokens, least_tokens (room that an answer needs: the model's own limit counts where it is
+    longer), usual_tokens (a task's own limit: a longer one that a person set for the model counts), stop, schema (a JSON
+    schema), logprobs, and draw, the number of this draw of the prompt (by itself, the first call of a prompt is draw 0, the
+    next draw 1).
+    """
+
     async def capabilities(self) -> Capabilities: ...
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion: ...
 
     async def complete(self, prompt: str, **options: Any) -> Completion: ...
+
+
+Wrapped = TypeVar("Wrapped", bound=Named)
+
+
+@dataclass
+class ModelProxy(Generic[Wrapped]):
+    """A model that stands before another model, or before an endpoint, and goes by its name and template.
+
+    A subclass is a `Model`: it adds the calls, and what it does on their way.
+    """
+
+    wrapped: Wrapped
+
+    @property
+    def name(self) -> str:
+        return self.wrapped.name
+
+    @property
+    def template(self) -> str | None:
+        return self.wrapped.template
 
 
 @dataclass
@@ -204,19 +229,13 @@ class DialectMemo(Protocol):
     async def keep_dialect(self, endpoint: str, dialect: str) -> None: ...
 
 
-class Endpoint(Protocol):
+class Endpoint(Named, Protocol):
     """One model at one address, as the engine drives it."""
 
     @property
     def identity(self) -> str:
         """Names the model wherever it runs: preset or URL, and model. Never a key, never a local port."""
         ...
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def template(self) -> str | None: ...
 
     @property
     def limits(self) -> Limits: ...
