@@ -507,8 +507,7 @@ class RunView:
     @property
     def waiting(self) -> str:
         """What the job waits for, in a sentence; "" while answers come."""
-        running = self.working and self.job is not None and self.job.execution is not None and not self.job.stopping
-        return self.job.execution.engine.waiting if running and self.job and self.job.execution else ""
+        return self.job.waiting if self.working and self.job is not None else ""
 
     @property
     def elsewhere(self) -> bool:

@@ -1,9 +1,10 @@
 """What a model is to a task, and what an endpoint is to the engine.
 
 A task sees a `Model`: two calls, with retries, limits and memory already taken care of. The engine drives an `Endpoint`:
-it builds a request body, which is hashed for the memo, and sends it once.
+it builds a request body, which is hashed for the memo, and sends it once. An `EmbeddingEndpoint` turns texts into vectors.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from tasks.types import Message
 
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
+TEXTS_AT_ONCE = 64
+"""Texts in one request for vectors; some endpoints take no more."""
 Kind = Literal["chat", "complete"]
 OPEN_TURN: Mapping[str, bool] = {"add_generation_prompt": False, "continue_final_message": True}
 """Fields of a chat request that leave the last message open, where Capabilities.continues_turns."""
@@ -125,6 +128,35 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors of texts, in the texts' order and all of one length. `latency` is in seconds."""
+
+    vectors: "Sequence[array[float]]"
+    prompt_tokens: int | None = None
+    latency: float = 0.0
+
+    @property
+    def completion_tokens(self) -> int:
+        """Nothing is written."""
+        return 0
+
+
+class Answer(Protocol):
+    """What is counted of every answer, whatever was asked."""
+
+    @property
+    def prompt_tokens(self) -> int | None: ...
+
+    @property
+    def completion_tokens(self) -> int | None: ...
+
+    @property
+    def latency(self) -> float:
+        """Seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a probe found that an endpoint can do. `context` is in tokens for one request, None if it does not say."""
 
@@ -229,8 +261,8 @@ class DialectMemo(Protocol):
     async def keep_dialect(self, endpoint: str, dialect: str) -> None: ...
 
 
-class Endpoint(Named, Protocol):
-    """One model at one address, as the engine drives it."""
+class ServedModel(Protocol):
+    """One model at one address, whatever it is asked."""
 
     @property
     def identity(self) -> str:
@@ -238,7 +270,24 @@ class Endpoint(Named, Protocol):
         ...
 
     @property
+    def name(self) -> str: ...
+
+    @property
     def limits(self) -> Limits: ...
+
+    async def close(self) -> None: ...
+
+
+class EmbeddingEndpoint(ServedModel, Protocol):
+    """A model that turns texts into vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Sends at most TEXTS_AT_ONCE texts, once. Raises the errors of tasks.errors, nothing else."""
+        ...
+
+
+class Endpoint(ServedModel, Named, Protocol):
+    """A model that writes, as the engine drives it."""
 
     @property
     def timeout(self) -> float: ...
@@ -256,5 +305,3 @@ class Endpoint(Named, Protocol):
         ...
 
     async def probe(self) -> Capabilities: ...
-
-    async def close(self) -> None: ...

@@ -80,6 +80,8 @@ def progress(look: RunView) -> str:
         return fragments.notice(job.trouble, "warn")
     if job.state == "working":
         done = job.pushed.sent + job.pushed.unchanged
+        if look.waiting:
+            return fragments.notice(f"{look.waiting} Stop ends it; what was sent stays in Argilla.", "warn")
         if job.what == "push" and job.total:
             speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
             return (
