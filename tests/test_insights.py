@@ -311,7 +311,7 @@ def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: App
     row = store.rows.get("r-000-0")
     asyncio.run(store.ratings.keep(row.id, content_hash(row), "j", [said(0, 2.0, "honesty")]))
     assert "2 ratings of 1 row" in rate.ratings(seen(desk, run))
-    assert desk.beside.ask("slow", lambda: 1) == 1 and not desk.beside.busy
+    assert desk.statistics.ask("slow", lambda: 1) == 1 and not desk.statistics.busy
 
 
 # -- the numbers as files

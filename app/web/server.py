@@ -80,7 +80,7 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
                 standby.close()
                 jobs.close()
                 store.db.interrupt()
-                state.beside.close()
+                state.statistics.close()
                 record.unlink(missing_ok=True)
 
 
