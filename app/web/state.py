@@ -80,7 +80,7 @@ class AppState:
     store: Store
     settings: Settings
     jobs: Jobs
-    standby: ServiceMonitor
+    services: ServiceMonitor
     ring: KeyRing = field(default_factory=KeyRing)
     trials: dict[tuple[str, str, str], ModelCheck] = field(default_factory=dict)
     """By browser, endpoint and the key's variable."""
@@ -231,15 +231,16 @@ class AppState:
 
     def use_argilla(self, url: str, key: str) -> None:
         """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
-        it is again what the environment says. Raises ArgillaError."""
+        it is again what the environment says. Raises ArgillaError.
+        """
         named = config.settings(self.settings.data)
         chosen = replace(named, argilla_url=tidy(url), argilla_key=key.strip(), argilla_workspace="") if url else named
         if url:
             with Server(chosen.argilla_url, chosen.argilla_key or ""):
                 pass
-        self.settings = self.jobs.settings = self.standby.settings = chosen
+        self.settings = self.jobs.settings = self.services.settings = chosen
         self.chose_argilla = bool(url)
-        self.standby.argilla = ServiceStatus("starting")
+        self.services.argilla = ServiceStatus("starting")
 
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
         """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""

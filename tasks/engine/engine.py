@@ -38,7 +38,7 @@ from tasks.types import Message
 if TYPE_CHECKING:
     from array import array
 
-Found = TypeVar("Found")
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,10 +288,10 @@ class BoundModel(ModelProxy[Endpoint]):
         return await self.engine.call(self.wrapped, kind, body, draw, self.scope, self.stage)
 
 
-async def _of_stage(asked: Awaitable[Found], stage: str) -> Found:
-    """What was asked; an error says at which stage."""
+async def _of_stage(answer: Awaitable[Answered], stage: str) -> Answered:
+    """The answer; an error says at which stage."""
     try:
-        return await asyncio.shield(asked)
+        return await asyncio.shield(answer)
     except ClaywrightError as error:
         error.stage = error.stage or stage
         raise

@@ -84,10 +84,10 @@ def _parser(*, is_ours: bool = False) -> "MarkdownIt":
         def normalizeLink(self, url: str) -> str:  # noqa: N802 - the library's names
             return url
 
-        def normalizeLinkText(self, link: str) -> str:  # noqa: N802
+        def normalizeLinkText(self, link: str) -> str:  # noqa: N802 - the library's names
             return link
 
-        def validateLink(self, url: str) -> bool:  # noqa: N802
+        def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's names
             return True
 
     parser = Parser("commonmark", {"html": False, "breaks": not is_ours, "maxNesting": DEEPEST})
@@ -268,9 +268,9 @@ def _our_heading_ends(self: Any, tokens: "Sequence[Token]", at: int, options: An
 def _our_link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> str:
     address = str(tokens[at].attrGet("href") or "")
     links = env.setdefault("links", [])
-    if found := TO_DOCUMENT.fullmatch(address):
+    if link := TO_DOCUMENT.fullmatch(address):
         links.append("</a>")
-        topic, heading = html.escape(found[1] or env["topic"]), html.escape(found[2] or "")
+        topic, heading = html.escape(link[1] or env["topic"]), html.escape(link[2] or "")
         return f'<a href="#{topic}" data-doc="{topic}" data-at="{heading}">'
     if address.startswith("https://"):
         links.append('<span aria-hidden="true"> ↗</span></a>')

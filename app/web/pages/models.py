@@ -237,7 +237,8 @@ def _typed_field(look: RunView, role: str) -> Any:
 
 def preset_chosen(act: Act, role: str) -> Done:
     """Another provider: its own address and key variable, and no model or price of the one before. An address of one's own
-    keeps what stands there, but never the key of a provider. How the built-in model samples is nothing for another one."""
+    keeps what stands there, but never the key of a provider. How the built-in model samples is nothing for another one.
+    """
     chosen = str(act.filled[f"{role}.preset"] or "")
     preset = PRESETS.get(chosen)
     own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
@@ -457,8 +458,8 @@ def _pill(look: RunView, role: str) -> str:
     spec = look.described(role)
     if spec is None:
         return fragments.pill("not set up", "warn")
-    if spec.preset == "local" and look.state.standby.model.state != "ready":
-        state = look.state.standby.model.state
+    if spec.preset == "local" and look.state.services.model.state != "ready":
+        state = look.state.services.model.state
         return fragments.pill("starting" if state == "starting" else "off", "busy" if state == "starting" else "bad")
     trial = look.trial(spec)
     if trial is None:
@@ -504,8 +505,8 @@ def responders(look: RunView) -> str:
 def _probe(look: RunView, role: str) -> str:
     spec = look.described(role)
     trial = look.trial(spec) if spec else None
-    if spec is not None and spec.preset == "local" and look.state.standby.model.state == "off":
-        return f'<div class="probe">{fragments.problem(look.state.standby.model.words)}</div>'
+    if spec is not None and spec.preset == "local" and look.state.services.model.state == "off":
+        return f'<div class="probe">{fragments.problem(look.state.services.model.words)}</div>'
     note = (
         '<p class="facts">The built-in model is for trying only.</p>'
         if spec is not None and spec.preset == "local"
@@ -549,7 +550,7 @@ def _seconds(trial: ModelCheck) -> str:
 
 def argilla(look: RunView) -> str:
     """Where people review, and whether it is there."""
-    state = look.state.standby.argilla
+    state = look.state.services.argilla
     own = not look.state.settings.argilla_url
     line = (
         "Where people review. This one came with Claywright and runs on this machine."

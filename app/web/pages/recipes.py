@@ -133,15 +133,15 @@ def _command(look: RunView) -> str:
 
 
 def kept(look: RunView) -> str:
-    """The saved recipes, what is asked about one of them, and two of them side by side."""
+    """The saved recipes, what is question about one of them, and two of them side by side."""
     if _panel(look) != RECIPE:
         return ""
     saved = look.state.saved.recipes()
     items = "".join(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = f'<ul class="kept edged">{items}</ul>' if items else none
-    asked = confirm.question(look.tab.drawer.confirmation, WHAT)
-    return f"{asked}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
+    question = confirm.question(look.tab.drawer.confirmation, WHAT)
+    return f"{question}<h3>Saved recipes</h3>{listed}{recipe_compare.comparison(look, saved)}"
 
 
 def _entry(entry: Kept, look: RunView) -> str:

@@ -47,7 +47,7 @@ def build(board: Board) -> None:
 
 def which(look: RunView) -> str:
     """Where rows go now."""
-    standing, settings = look.state.standby.argilla, look.state.settings
+    standing, settings = look.state.services.argilla, look.state.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
     status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
     return f'<p class="note">Rows go to <b>{t(name)}</b>: {t(status)}</p>'
@@ -123,7 +123,7 @@ def outcome(look: RunView) -> str:
 
 def link(look: RunView) -> str:
     """The way to the records in Argilla, the most urgent first."""
-    sent, url = pushes(look), look.state.standby.argilla.url
+    sent, url = pushes(look), look.state.services.argilla.url
     if not sent or not url:
         return ""
     address = argilla.opening(look.state.settings, review_address(url, str(sent[0]["dataset_id"])))
@@ -152,7 +152,7 @@ def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) ->
 
     Argilla shows a record that is done to those who answered it.
     """
-    sent, url = pushes(look), look.state.standby.argilla.url
+    sent, url = pushes(look), look.state.services.argilla.url
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
