@@ -62,6 +62,8 @@ class Magpie(Task):
         "",
         'Steers what users ask about: a text, several to choose from, or several with names, as {"maths": "You teach ..."}, '
         'where a weight may stand with a text, as {"maths": ["You teach ...", 0.3]}.',
+        page="Steers what users ask about: a text, several to choose from, or several with names and, where wanted, weights.",
+        example='{"maths": "You teach ...", "law": ["You advise ...", 0.3]}',
         multiline=True,
     )
     max_instruction_tokens: int = setting(

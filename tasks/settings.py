@@ -14,7 +14,11 @@ T = TypeVar("T")
 
 
 def setting(default: Any, help: str, **extra: Any) -> Any:
-    """A field of a task, a model or a judge: its default and one sentence of help, plain text."""
+    """A field of a task, a model or a judge: its default and one sentence of help, plain text.
+
+    On a form, `label` is what it is called, `page` its help where that reads otherwise there, `example` what an empty field shows.
+    `choices` are all values that it takes, or {value: what it is called}.
+    """
     metadata = {"help": help, **extra}
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)

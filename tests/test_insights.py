@@ -102,12 +102,12 @@ def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, de
     ]  # fmt: skip
     run = run_of(store, [(answers, ratings)] * 3)
     html = insights.panels(seen(desk, run))
-    assert 'aria-label="helpfulness, mean 3.25"' in html
+    assert 'aria-label="Helpfulness, mean 3.25"' in html
     assert '<u>3<span class="sr"> rated 2, show the rows</span></u>' in html
     assert "3 ratings could not be read or asked for. 3 where the aspect does not apply." in html
     assert "3 ratings with decimals: drawn at the nearest whole number, halves upwards (4.5 at 5)" in html
     assert "<b>bold</b>" not in html and "&lt;b&gt;bold&lt;/b&gt; &amp; co" in html
-    assert "truthfulness, nothing rated" in html
+    assert "Truthfulness, nothing rated" in html
     table = stats_tables.of_models(stats.ratings(store, run))
     assert len(table) == 2 * 3 + 1  # of one model two aspects, of the other three, and of each all together
     assert stats_tables.cells(table)[0] == [models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3]

@@ -1,4 +1,4 @@
-"""What people keep under a name: recipes, sets of models. One table for each kind. Never a key."""
+"""What people keep under a name: recipes, model presets. One table for each kind. Never a key."""
 
 import json
 import sqlite3

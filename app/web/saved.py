@@ -1,4 +1,4 @@
-"""What people keep under a name for another time: recipes, and sets of models."""
+"""What people keep under a name for another time: recipes, and model presets."""
 
 import re
 import unicodedata
@@ -23,7 +23,7 @@ FILES = (".toml", ".json")
 
 @dataclass(frozen=True)
 class Saved:
-    """The recipes and sets of models of a data folder. What is wrong is a SettingsError, with a sentence."""
+    """The recipes and model presets of a data folder. What is wrong is a SettingsError, with a sentence."""
 
     store: Store
 
@@ -32,7 +32,7 @@ class Saved:
         return self.store.recipes.all()
 
     def model_sets(self) -> list[Kept]:
-        """The saved sets of models, what was written last first."""
+        """The saved model presets, what was written last first."""
         return self.store.model_sets.all()
 
     def delete_recipe(self, name: str) -> bool:
@@ -63,7 +63,7 @@ class Saved:
 
     def models(self, name: str) -> FormValues:
         """What the forms hold for that set."""
-        return fill_models(_found(self.store.model_sets, name, "set of models"))
+        return fill_models(_found(self.store.model_sets, name, "model preset"))
 
 
 def named(name: str) -> str:

@@ -45,9 +45,17 @@ def counting(title: str) -> str:
     return fragments.panel(title, "", f'<div class="counting">{fragments.note("Counting…")}</div>')
 
 
-def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = False, of: str = "") -> str:
-    """Histograms side by side, each with its name and mean; `long` names have two lines. With `of`, the name of what each is
-    of, a bar says that name and its own as it is pressed.
+def multiples(
+    scales: Mapping[str, Scale],
+    height: int = 56,
+    *,
+    long: bool = False,
+    of: str = "",
+    label: Callable[[str], str] = str,
+) -> str:
+    """Histograms side by side, each with its name, as `label` shows it, and its mean; `long` names have two lines.
+
+    With `of`, the name of what each is of, a bar says that name and its own as it is pressed.
     """
 
     def leads(name: str) -> Callable[[int], str] | None:
@@ -55,8 +63,8 @@ def multiples(scales: Mapping[str, Scale], height: int = 56, *, long: bool = Fal
 
     first = list(scales.items())[:MOST]
     cells = "".join(
-        f'<figure><figcaption><span title="{t(name)}">{t(name)}</span><b>{_mean(scale)}</b></figcaption>'
-        f"{fragments.bars(scale.five, _label(name, scale), height, leads(name))}</figure>"
+        f'<figure><figcaption><span title="{t(label(name))}">{t(label(name))}</span><b>{_mean(scale)}</b></figcaption>'
+        f"{fragments.bars(scale.five, _label(label(name), scale), height, leads(name))}</figure>"
         for name, scale in first
     )
     return f'<div class="multiples{" long" if long else ""}">{cells}</div>'

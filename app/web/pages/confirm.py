@@ -1,4 +1,4 @@
-"""Keeping things under a name, as recipes and sets of models do it: nothing is replaced or deleted without being asked."""
+"""Keeping things under a name, as recipes and model presets do it: nothing is replaced or deleted without being asked."""
 
 import time
 from collections.abc import Callable

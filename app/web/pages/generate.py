@@ -82,7 +82,7 @@ def _settings(board: Board) -> None:
             "answers.n",
             gr.Number(
                 None,
-                label="Answers each",
+                label="Responses per row",
                 precision=0,
                 interactive=True,
                 min_width=100,

@@ -152,7 +152,8 @@ def ratings(look: RunView) -> str:
     aspects, models = by_aspect(rating_counts), by_model(rating_counts)
     notes = "".join(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
     aspect_plot = plots.plot(
-        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + notes,
+        "Rating by aspect", "how many of each; at the right the mean",
+        plots.multiples(aspects, TALL, of="aspect", label=fragments.title) + notes,
         stats_tables.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
     together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
@@ -178,7 +179,9 @@ def by_length(look: RunView) -> str:
         line += "; all aspects together"
     body = f'{plots.dots(every)}<p class="finding">{t(_finding(every))}</p>{_advice(advice.on_length(every))}'
     if len(aspects) > 1 and every.n >= LEAST:
-        rows = [[aspect, _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects]
+        rows = [
+            [fragments.title(aspect), _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects
+        ]
         body += fragments.table(["aspect", "rank correlation with length", "responses"], rows)
     return plots.plot(
         title, line, body, stats_tables.of_lengths(lengths), look.run, "ratings-by-length",
@@ -209,7 +212,7 @@ def agreement(look: RunView) -> str:
         return fragments.panel(labeller, "audit sample", body) + fragments.panel(reviewers, "audit sample", body)
     line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
     tables = "".join(
-        _measures(aspect, measures)
+        _measures(fragments.title(aspect), measures)
         + _caveat(agreement.left_out(aspect))
         + _advice(advice.on_labeller(agreement, aspect))
         for aspect, measures in agreement.labeller.items()
@@ -254,7 +257,7 @@ def _crossed(look: RunView, agreement: Agreement) -> str:
         return fragments.note(
             f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's."
         )
-    tables = "".join(plots.heat(aspect, table) for aspect, table in agreement.tables.items())
+    tables = "".join(plots.heat(fragments.title(aspect), table) for aspect, table in agreement.tables.items())
     pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
     legend = fragments.note(
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "

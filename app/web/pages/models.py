@@ -147,15 +147,24 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
     with gr.Row():
         form.add(
             f"{role}.temperature",
-            gr.Number(None, label="Temperature", interactive=True, min_width=80, placeholder="theirs", step=0.1),
+            gr.Number(
+                None,
+                label="Temperature",
+                interactive=True,
+                scale=3,
+                min_width=108,
+                placeholder="provider default",
+                step=0.1,
+                elem_classes="temperature",
+            ),
         )
         form.add(
             f"{role}.max_tokens",
-            gr.Number(1024, label="Longest answer", precision=0, interactive=True, min_width=80),
+            gr.Number(1024, label="Max tokens", precision=0, interactive=True, scale=2, min_width=68),
         )
         form.add(
             f"{role}.concurrency",
-            gr.Number(16, label="At once", precision=0, interactive=True, min_width=80),
+            gr.Number(16, label="Concurrency", precision=0, interactive=True, scale=2, min_width=68),
         )
     board.dress(key, lambda look: _key_field(look, role))
     board.dress(address, lambda look: _address_field(look, role))

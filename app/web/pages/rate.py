@@ -32,7 +32,7 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                aspects = [(name.replace("-", " ").capitalize(), name) for name in ASPECTS]
+                aspects = [(fragments.title(name), name) for name in ASPECTS]
                 form.add(
                     "rating.aspects",
                     gr.CheckboxGroup(
@@ -157,7 +157,7 @@ def _meaning(name: str) -> str:
     aspect = ASPECTS[name]
     scale = "".join(f"<li><b>{value}</b> {t(meaning)}</li>" for value, meaning in enumerate(aspect.scale, 1))
     none = f"<li><b>–</b> does not apply: {t(aspect.not_applicable)}</li>" if aspect.not_applicable else ""
-    return f"<h3>{t(name.replace('-', ' '))}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
+    return f"<h3>{t(fragments.title(name))}</h3><p>{t(aspect.question)}</p><ol>{scale}{none}</ol>"
 
 
 def ratings(look: RunView) -> str:
@@ -184,8 +184,8 @@ def ratings(look: RunView) -> str:
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
     return plots.plot(
-        title, line, trying + plots.multiples(scales), stats_tables.of_aspects(scales), look.run, "ratings-by-aspect",
-        plots.remarks(scales),
+        title, line, trying + plots.multiples(scales, label=fragments.title), stats_tables.of_aspects(scales), look.run,
+        "ratings-by-aspect", plots.remarks(scales),
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def nothing() -> dict[str, str]:
 
 def aspects(look: RunView) -> Any:
     names = look.rows.aspects() if look.run else []
-    return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
+    return gr.update(choices=[("All aspects", ""), *((fragments.title(name), name) for name in names)])
 
 
 def models(look: RunView) -> Any:

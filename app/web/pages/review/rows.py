@@ -202,7 +202,7 @@ def _response(judged: ReviewedRow, index: int, letter: str, stars: str, raw: boo
     chips = "".join(_chip(aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
     whys = "".join(
         f'<p class="why" dir="auto" data-aspect="{t(aspect)}" {"" if aspect == lowest else "hidden"}>'
-        f"<b>{t(aspect)} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>"
+        f"<b>{t(fragments.title(aspect))} {_shown(values[aspect])}</b>{t(_why(ratings))}</p>"
         for aspect, ratings in by_aspect.items()
     )
     people = judged.rated_by_people(index)
@@ -244,5 +244,6 @@ def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> st
     kind = "chip on" if on else "chip"
     return (
         f'<button type="button" class="{kind}" aria-pressed="{str(on).lower()}" data-aspect="{t(aspect)}">'
-        f'{t(aspect)} <b class="{fragments.tone(mean)}">{_shown(values)}<span class="sr">{word}</span></b></button>'
+        f'{t(fragments.title(aspect))} <b class="{fragments.tone(mean)}">{_shown(values)}<span class="sr">{word}</span></b>'
+        "</button>"
     )
