@@ -404,26 +404,26 @@ def to_toml(plain: Mapping[str, Any]) -> str:
     import tomli_w
 
     left: list[str] = []
-    values = _sayable(plain, "", left)
+    values = _as_toml(plain, "", left)
     text = tomli_w.dumps(values, multiline_strings=not _returns(values))
     return (
         f"# left out, as TOML knows no empty value: {without_surrogates(', '.join(left))!r}\n" if left else ""
     ) + text
 
 
-def _sayable(value: Any, place: str, left: list[str]) -> Any:
+def _as_toml(value: Any, path: str, left: list[str]) -> Any:
     """The value without None in it, and without halves of characters."""
     if isinstance(value, Mapping):
-        names = {str(name): f"{place}.{name}".lstrip(".") for name in value}
+        names = {str(name): f"{path}.{name}".lstrip(".") for name in value}
         left.extend(names[str(name)] for name, inner in value.items() if inner is None)
         return {
-            without_surrogates(str(name)): _sayable(inner, names[str(name)], left)
+            without_surrogates(str(name)): _as_toml(inner, names[str(name)], left)
             for name, inner in value.items()
             if inner is not None
         }
     if isinstance(value, (list, tuple)):
-        left.extend(place for inner in value if inner is None)
-        return [_sayable(inner, place, left) for inner in value if inner is not None]
+        left.extend(path for inner in value if inner is None)
+        return [_as_toml(inner, path, left) for inner in value if inner is not None]
     return without_surrogates(value) if isinstance(value, str) else value
 
 

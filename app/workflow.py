@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.review.argilla import Argilla
     from app.review.pull import Pulled
     from app.review.push_plan import Sent
+    from app.runs.embeddings import Vectors
     from feedback.argilla.push import Pushed
     from feedback.exports.hub import Published
     from feedback.exports.selection import Export, Exported
@@ -101,26 +102,28 @@ def push(
     dataset: str = "",
     argilla_workspace: str = "",
     withdraw: bool = False,
+    watch_vectors: Callable[[Vectors], None] = lambda vectors: None,
 ) -> Sent:
     """Sends the rows of a run to Argilla, those to audit first. Rows that are there already, unchanged, are not sent again.
 
     `withdraw` takes the records of rows that the run does not have any more out of Argilla. `watch` is told what was sent, of
-    how many rows. Raises RunError if there is nothing to send, ArgillaError and its kind otherwise.
+    how many rows; `watch_vectors` who asks an embedding model, where there is one. Raises RunError if there is nothing to send,
+    ArgillaError and its kind, ModelError and its kinds.
     """
     from app.review.push_plan import push_run
     from app.runs.embeddings import vectors_for
 
-    vectors = vectors_for(workspace, recipe_of(run).embedder)
-    return push_run(
-        workspace,
-        run,
-        argilla,
-        watch,
-        vectors=vectors,
-        dataset=dataset,
-        argilla_workspace=argilla_workspace,
-        withdraw=withdraw,
-    )
+    with vectors_for(workspace, run, watch_vectors) as vectors:
+        return push_run(
+            workspace,
+            run,
+            argilla,
+            watch,
+            vectors=vectors,
+            dataset=dataset,
+            argilla_workspace=argilla_workspace,
+            withdraw=withdraw,
+        )
 
 
 def pull(

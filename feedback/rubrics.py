@@ -246,6 +246,10 @@ class Rubrics:
         rubric = self.by_key.get(key)
         return rubric.name if rubric is not None else key
 
+    def title(self, key: str) -> str:
+        """The same as a heading: "Instruction following"; of one's own as it was written."""
+        return self.name(key) if key not in STANDARD_RUBRICS else key.replace("-", " ").capitalize()
+
     def scale(self, key: str) -> int:
         """How many levels a rubric has; 5 for one that this run has no more."""
         return self.by_key[key].scale if key in self.by_key else STANDARD_LEVELS

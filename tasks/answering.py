@@ -32,6 +32,8 @@ class Answers:
         "", "What each response is told to value: balanced, the name of one, or several with their weights, as "
         '{"honesty": 2, "helpfulness": 1}.',
         label="Principles",
+        page="What each response is told to value: balanced, the name of one principle, or several with their weights.",
+        example='{"honesty": 2, "helpfulness": 1}',
     )  # fmt: skip
 
     def __post_init__(self) -> None:
@@ -39,7 +41,7 @@ class Answers:
             raise SettingsError(
                 "n of [answers] must be from 0 to 8: a reviewer compares no more than eight responses.",
                 setting="n",
-                page="Answers each must be from 0 to 8: a reviewer compares no more than eight responses.",
+                page="Responses per row must be from 0 to 8: a reviewer compares no more than eight responses.",
             )
         weights(self.principles)
 

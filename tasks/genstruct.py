@@ -98,7 +98,7 @@ class Genstruct(Task):
     max_answer_tokens: int = setting(
         700,
         "Tokens that question and answer may take together, also where the model's own limit is lower.",
-        label="Longest answer, tokens",
+        label="Max tokens",
     )
 
     def __post_init__(self) -> None:

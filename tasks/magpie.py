@@ -62,6 +62,8 @@ class Magpie(Task):
         "",
         'Steers what users ask about: a text, several to choose from, or several with names, as {"maths": "You teach ..."}, '
         'where a weight may stand with a text, as {"maths": ["You teach ...", 0.3]}.',
+        page="Steers what users ask about: a text, several to choose from, or several with names and, where wanted, weights.",
+        example='{"maths": "You teach ...", "law": ["You advise ...", 0.3]}',
         multiline=True,
     )
     max_instruction_tokens: int = setting(
@@ -210,18 +212,18 @@ def repeats_itself(turn: str) -> bool:
     refrains, tables and rows of numbers pass.
     """
     prose = NUMBERED.sub("", FENCED.sub("", turn[:LOOKED_AT])).casefold()
-    words = prose.split()
-    lettered = [any(map(str.isalpha, word)) for word in words]
-    for length in range(1, min(LONGEST_REPEATED, len(words) // FEWEST_COPIES) + 1):
+    terms = prose.split()
+    lettered = [any(map(str.isalpha, word)) for word in terms]
+    for length in range(1, min(LONGEST_REPEATED, len(terms) // FEWEST_COPIES) + 1):
         fewest = FEWEST_COPIES if length > 2 else FEWEST_SHORT_COPIES
-        least = max(length * fewest, len(words) / 2)
-        same = list(map(eq, words[length:], words))
+        least = max(length * fewest, len(terms) / 2)
+        same = list(map(eq, terms[length:], terms))
         if sum(same) + length >= least and _longest_run(same, lettered, length) >= least:
             return True
     sentences = Counter(" ".join(part.split()) for part in SENTENCE_END.split(prose) if any(map(str.isalpha, part)))
     sentence, times = max(sentences.items(), key=lambda pair: pair[1], default=("", 0))
     size = len(sentence.split())
-    return size >= 4 and times >= FEWEST_SENTENCES and size * times >= 0.6 * len(words)
+    return size >= 4 and times >= FEWEST_SENTENCES and size * times >= 0.6 * len(terms)
 
 
 def _longest_run(repeated: list[bool], lettered: list[bool], length: int) -> int:

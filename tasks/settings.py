@@ -16,7 +16,8 @@ T = TypeVar("T")
 def setting(default: Any, help: str, **extra: Any) -> Any:
     """A field of a task, a model or a judge: its default and one sentence of help, plain text.
 
-    `extra`: what it is called on a page (label), its choices, multiline, and apart where no single field can show it.
+    On a form, `label` is what it is called, `page` its help where that reads otherwise there, `example` what an empty field shows.
+    `choices` are all values that it takes, or {value: what it is called}. `apart`: no single field can show it.
     """
     metadata = {"help": help, **extra}
     if isinstance(default, (dict, list)):

@@ -212,7 +212,9 @@ class FakeOpenAI:
             return 404, {}, _error("There is no such path.")
         if path == "/v1/embeddings":
             listed = [{"index": k, "embedding": embedding(text)} for k, text in enumerate(body["input"])]
-            return 200, {}, {"object": "list", "data": listed[::-1], "model": body["model"]}
+            tokens = sum(len(text.split()) for text in body["input"])
+            usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+            return 200, {}, {"object": "list", "data": listed[::-1], "model": body["model"], "usage": usage}
         if not self.json_schema and "response_format" in body:
             return 400, {}, _error("response_format is not known here.")
         if self.continues and body.keys() & {"continue_final_message", "add_generation_prompt"}:

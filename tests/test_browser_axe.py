@@ -1,4 +1,4 @@
-"""axe-core finds nothing serious on any page: light and dark, wide and narrow, empty and full."""
+"""axe-core finds nothing serious on any page, and bars can be hit: light and dark, wide and narrow, empty and full."""
 
 from importlib.resources import files
 
@@ -14,6 +14,8 @@ PAGES = ("Models", "Generate", "Rate", "Review", "Insights", "Export")
 LOOK = """async () => (await axe.run(document, {rules: {'label-content-name-mismatch': {enabled: true}}})).violations
   .filter((found) => ['serious', 'critical'].includes(found.impact))
   .map((found) => `${found.impact} ${found.id}: ${found.nodes.map((node) => node.html.slice(0, 200)).slice(0, 3).join(' | ')}`)"""
+BARS = """() => [...document.querySelectorAll('.bars .plot button')].map((bar) => bar.getBoundingClientRect())
+  .filter((box) => box.width).map((box) => Math.min(box.width, box.height))"""
 TALK = "# Rivers\n\nA *long* text with `code`, a [link](https://example.org) and a table:\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n"
 
 
@@ -48,6 +50,9 @@ def test_no_page_shuts_anybody_out(app: App, browser: Browser, theme: str, width
             for name in PAGES:
                 curator.tab(name)
                 curator.answered()
-                if found := violations(curator.page):
+                found = violations(curator.page)
+                if small := [size for size in curator.page.evaluate(BARS) if size < (24 if width > 760 else 44)]:
+                    found.append(f"{len(small)} bars have a side of {min(small)} px to press")
+                if found:
                     wrong[f"{name}, {state}"] = found
     assert not wrong, "\n".join(f"{where}\n  " + "\n  ".join(each) for where, each in wrong.items())

@@ -1,4 +1,4 @@
-"""What each page offers beside the loop, by clicking: recipes and commands, sets of models and prices, numbers, exports."""
+"""What each page offers beside the loop, by clicking: recipes and commands, model presets and prices, numbers, exports."""
 
 import json
 import random
@@ -87,7 +87,7 @@ def test_the_recipe_drawer(app: App, browser: Browser, tmp_path: Path) -> None:
         expect(field).to_have_value("from a file")
 
         # the command that does the same
-        page.locator(".tools").get_by_role("button", name="As a command").first.click()
+        page.locator(".tools").get_by_role("button", name="CLI command").first.click()
         expect(drawer.locator("pre").first).to_contain_text("claywright")
         page.locator("h1").first.click(position={"x": 5, "y": 5})
         expect(drawer).to_be_hidden()

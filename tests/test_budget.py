@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.engine.budget import Account, Budget, Use
-from tasks.engine.retries import ANSWER_TOKENS, TEMPLATE_TOKENS, Request
+from tasks.engine.retries import ANSWER_TOKENS, TEMPLATE_TOKENS, CompletionRequest
 from tasks.errors import BudgetSpent, ServerFault, SettingsError, TimedOut
 from tasks.models.base import Completion, Kind
 from tests.make_endpoints import Fake, Remembered, echo, engine, failing, run
@@ -107,4 +107,4 @@ def test_where_nobody_says_what_a_call_took_all_that_it_held_counts(silent: bool
     ],
 )  # fmt: skip
 def test_the_most_that_an_answer_can_have(body: dict[str, Any], most: int) -> None:
-    assert Request("chat", body, 0, "generate", 10).completion_tokens == most
+    assert CompletionRequest(Fake(echo), "chat", body, 0, "generate", 10).completion_tokens == most

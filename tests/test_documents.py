@@ -380,15 +380,15 @@ def test_a_changed_document_is_read_again(tmp_path: Path) -> None:
 
 
 def test_what_is_remembered_has_an_end(tmp_path: Path) -> None:
-    cache = documents.DocumentCache(most=25)
+    cache = documents.document_cache(25)
     folder = written(tmp_path, {f"{n}.md": f"{n}" * 10 for n in range(5)})
     with files.sources(folder, KNOWN) as (named, _):
         sources = list(named)
         for _again in range(2):
             texts = [documents.document(source, cache=cache) for source in sources]
             assert texts == [(f"{n}", f"{n}" * 10) for n in range(5)]
-            assert [cache.get(source) for source in sources] == [None, None, None, *texts[3:]]
-            assert len(cache) == 2 and cache.characters == 20
+            assert [cache.known(source) for source in sources] == [None, None, None, *texts[3:]]
+            assert len(cache) == 2 and cache.size == 20
 
 
 contents = st.binary(max_size=80) | st.sampled_from([pdf("The moon"), HEADED, packed({"a.md": "T."}), PAGE.encode()])

@@ -231,7 +231,7 @@ TROUBLES: dict[str, tuple[str, Callable[[], FormValues], str]] = {
     "no address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS), "The address is missing"),
     "odd address": ("generator", lambda: filled(generator__preset=OWN_ADDRESS, generator__url="ftp://x"), "not a web address"),
     "unknown preset": ("labeller", lambda: filled(labeller__preset="nobody"), "no preset 'nobody'"),
-    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "At once must be from 1 to 2,048"),
+    "no calls": ("labeller", lambda: filled(labeller__concurrency=0), "Concurrency must be from 1 to 2,048"),
     "words for a number": ("generator", lambda: filled(generator__temperature="warm"), "Temperature must be a number .*'warm'"),
     "broken JSON": ("generator", lambda: filled(generator__extra='{"top_k": }'), "Extra is not JSON"),
     "JSON that is no object": ("generator", lambda: filled(generator__extra="[1]"), "Extra must be JSON"),

@@ -28,8 +28,12 @@ from tests.test_openai_endpoint import KEY, asking, packed
 
 
 async def embed(endpoint: OpenAIEndpoint) -> Any:
-    async with Embedder(endpoint) as embedder:
-        return await embedder.embed(["a"])
+    embedder = Embedder(endpoint)
+    try:
+        answer = await embedder.embed(["a"])
+        return [list(vector) for vector in answer.vectors]
+    finally:
+        await embedder.close()
 
 
 def refused(fault: Fault, **settings: Any) -> ModelError:

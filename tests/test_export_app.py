@@ -154,14 +154,14 @@ def test_what_took_long_to_foresee_is_believed_for_a_while(desk: AppState) -> No
     """Whatever the counts do meanwhile; each setting for itself."""
     run, to = desk.store.runs.get("r"), Export()
     first = desk.foreseen(run, to)
-    desk._foreseen["r", to] = (float("inf"), first)
+    desk.exports.keep(("r", to), first, took=float("inf"))
     rows = list(desk.store.rows.walk("r"))
     desk.store.verdicts.keep("d", [verdict(row, "reject", at="2026-02-01T11:00:00") for row in rows])
     assert desk.store.runs.counts("r").approved == 0
     assert desk.foreseen(run, to) is first and first.lines == 4
     assert desk.foreseen(run, replace(to, format="grpo")).lines == 0
     assert desk.foreseen(run, to) is first
-    desk._foreseen["r", to] = (0.0, first)
+    desk.exports.keep(("r", to), first)
     assert desk.foreseen(run, to).lines == 0
 
 

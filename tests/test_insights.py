@@ -104,12 +104,12 @@ def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, de
     ]  # fmt: skip
     run = run_of(store, [(answers, ratings)] * 3)
     html = insights.panels(seen(desk, run))
-    assert 'aria-label="helpfulness, mean 3.25"' in html
+    assert 'aria-label="Helpfulness, mean 3.25"' in html
     assert '<u>3<span class="sr"> rated 2, show the rows</span></u>' in html
     assert "3 ratings could not be read or asked for. 3 where the aspect does not apply." in html
     assert "3 ratings with decimals: drawn at the nearest whole number, halves upwards (4.5 at 5)" in html
     assert "<b>bold</b>" not in html and "&lt;b&gt;bold&lt;/b&gt; &amp; co" in html
-    assert "truthfulness, nothing rated" in html
+    assert "Truthfulness, nothing rated" in html
     table = stats_tables.of_models(stats.ratings(store, run))
     assert len(table) == 2 * 3 + 1  # of one model two aspects, of the other three, and of each all together
     assert stats_tables.cells(table)[0] == [models[1], "all aspects", 0, 3, 0, 0, 0, 2.0, 3, 3, 3]
@@ -313,7 +313,7 @@ def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: App
     row = store.rows.get("r-000-0")
     asyncio.run(store.ratings.keep(row.id, content_hash(row), "j", [said(0, 2.0, "honesty")]))
     assert "2 ratings of 1 row" in rate.ratings(seen(desk, run))
-    assert desk.beside.ask("slow", lambda: 1) == 1 and not desk.beside.busy
+    assert desk.statistics.ask("slow", lambda: 1) == 1 and not desk.statistics.busy
 
 
 # -- the numbers as files

@@ -104,7 +104,7 @@ def test_what_is_no_more_is_said(shelf: Saved) -> None:
             ask("gone")
 
 
-# -- sets of models
+# -- model presets
 
 
 OWN = "https://models.example.org/v1"

@@ -140,7 +140,7 @@ def test_what_a_field_can_not_hold_is_said(desk: AppState) -> None:
 
 @pytest.fixture
 def kept(desk: AppState) -> tuple[str, Row]:
-    """A run with rows, of which one was dropped, and its first row; a recipe and a set of models with a name."""
+    """A run with rows, of which one was dropped, and its first row; a recipe and a model preset with a name."""
     run = with_run(desk.store, 3, responses=2)
     first, _, last = desk.store.rows.page(run.id, 0, 3)
     row_edits.drop(desk.store, last.id)
@@ -188,7 +188,7 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("selected", {"act": "bulk"}, REFUSED),
     ("browse", {"act": "rate", "place": 0, "value": 6}, REFUSED),
     ("browse", {"act": "rate", "place": 0, "value": True}, REFUSED),
-    ("model-sets", {"act": "use", "name": "no such"}, "There is no set of models named"),
+    ("model-sets", {"act": "use", "name": "no such"}, "There is no model preset named"),
     ("drawer-kept", {"act": "open", "name": "no such"}, "There is no recipe named"),
     ("drawer-kept", {"act": "left", "value": 7}, REFUSED),
 ]

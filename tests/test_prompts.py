@@ -374,3 +374,4 @@ def test_every_task_is_registered_and_explained() -> None:
 def test_every_setting_has_help(cls: type) -> None:
     for field in fields(cls):
         assert re.fullmatch(r"\S.+[.)]", field.metadata.get("help", "")), f"{cls.__name__}.{field.name}"
+        assert not re.search(r"\{\"|json_", field.metadata.get("page") or field.metadata["help"]), f"{field.name}: code"

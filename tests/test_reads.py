@@ -20,11 +20,14 @@ from app.review.argilla import Argilla
 from app.runs.runner import RunExecutor
 from app.store.rows import Rows
 from app.store.store import Store
+from app.web import state
 from app.workspace import Workspace
 from tests.conftest import ArgillaServer
 from tests.make_runs import made_of, with_run
+from tests.make_state import at_desk
 from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI
+from tests.test_jobs import until
 
 
 def count(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, counts: Counter[str]) -> None:
@@ -150,3 +153,24 @@ def test_what_was_counted_holds_for_the_same_input_alone() -> None:
     assert known.take_count("a", "task", "others") is None and known.take_count("a", "task", "inputs") is None
     known.keep_count("a", counted)
     assert known.take_count("a", "task", "inputs") is counted
+
+
+def test_the_rows_of_an_input_are_counted_once_until_it_changes(
+    tmp_path: Path, store: Store, here: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, counts = tmp_path / "rows.jsonl", Counter[str]()
+    made = made_of(inputs={"path": str(path)})
+    count(monkeypatch, state, "number_of_units", counts)
+
+    def counted() -> int | None:
+        """What is known once nothing is counted any more."""
+        desk.expected(made)
+        until(lambda: not desk.counting)
+        return desk.expected(made)
+
+    with at_desk(store, here) as desk:
+        assert counted() is None
+        for rows in (1, 3):
+            path.write_text('{"instruction": "Name a river.", "response": "The Elbe."}\n' * rows)
+            assert [counted(), counted()] == [rows, rows]
+    assert counts["number_of_units"] == 3

@@ -1,4 +1,4 @@
-"""What is behind "Recipe", and the sets of models: what is shown, what each button does, what is said of bad input."""
+"""What is behind "Recipe", and the model presets: what is shown, what each button does, what is said of bad input."""
 
 import json
 import re
@@ -158,7 +158,7 @@ def test_what_another_tab_deleted_is_said(desk: AppState) -> None:
     for what in ("open", "duplicate"):
         with pytest.raises(FormError, match="no recipe named 'gone' any more"):
             recipes.library(act(desk, {"act": what, "name": "gone"}))
-    with pytest.raises(FormError, match="no set of models named 'gone' any more"):
+    with pytest.raises(FormError, match="no model preset named 'gone' any more"):
         model_sets.choose(act(desk, {"act": "use", "name": "gone"}))
 
 
@@ -229,7 +229,7 @@ def test_a_run_is_duplicated_into_a_new_one(desk: AppState, here: Settings) -> N
     assert header.choose(act(desk, {"act": "new"})).run == ""
 
 
-# -- sets of models
+# -- model presets
 
 
 def test_a_set_is_saved_listed_used_and_deleted(desk: AppState) -> None:
@@ -242,7 +242,7 @@ def test_a_set_is_saved_listed_used_and_deleted(desk: AppState) -> None:
     assert done.fill is not None and done.fill["generator.model"] == "<i>big</i>"
     assert done.fill["task.kind"] == desk.filled(SOMEBODY)["task.kind"]
     tab = after(model_sets.save(act(desk, extra=[ODD])))
-    assert "There is a set of models named" in model_sets.listed(look(desk, tab=tab))
+    assert "There is a model preset named" in model_sets.listed(look(desk, tab=tab))
     model_sets.choose(act(desk, {"act": "replace", "name": ODD}, tab=tab))
     assert "built-in model writes" in model_sets.listed(look(desk))
     tab = after(model_sets.choose(act(desk, {"act": "delete", "name": ODD})))

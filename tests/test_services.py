@@ -140,13 +140,13 @@ def test_an_ending_process_waits_for_no_other_one(data: Path) -> None:
 def test_an_ending_process_gives_up_what_it_is_starting(data: Path) -> None:
     here = Settings(data=data, owner="tester")
     said: list[str] = []
-    standby, local = ServiceMonitor(here, said.append), services.local(here)
+    monitor, local = ServiceMonitor(here, said.append), services.local(here)
     with local.stopping():
-        standby.start()
+        monitor.start()
         while not local._under_way:
             time.sleep(0.01)
-        standby.close()
-        assert not local._under_way and not any(thread.is_alive() for thread in standby._threads)
+        monitor.close()
+        assert not local._under_way and not any(thread.is_alive() for thread in monitor._threads)
     assert not any("is at" in words for words in said)
     with local.stopping():  # and nothing of it is in the way of the next one
         assert local.ensure(services.MODEL, said.append).own

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from app import workflow
 from app.review import reviewed_rows
-from app.store import database
 from app.store.columns import now
 from app.store.migrations import STEPS, m001_initial, migrate
 from app.store.rows import content_hash
@@ -288,8 +287,8 @@ def opened(tmp_path: Path) -> Iterator[Store]:
         yield made
 
 
-def test_no_more_is_remembered_than_fits(opened: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "MOST_LINES", 10)
+def test_no_more_is_remembered_than_fits(opened: Store) -> None:
+    opened.db.answers.most_size = 10
     asked: list[int] = []
 
     def ask(number: int, lines: int) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.models.base import Capabilities, Completion, Model
+from tasks.models.base import Capabilities, Completion, Model, ModelProxy
 from tasks.types import Message
 
 FIRST = "0"
@@ -13,10 +13,9 @@ FIRST = "0"
 
 
 @dataclass
-class RecordingModel:
+class RecordingModel(ModelProxy[Model]):
     """`system` opens each chat that has no system text of its own; `draw` and `place` say which draw of which row it is."""
 
-    model: Model
     system: str = ""
     draw: str = FIRST
     place: tuple[int, ...] = ()
@@ -25,14 +24,6 @@ class RecordingModel:
     answers: list[Completion] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     """What could not be had of a row that is there all the same."""
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def template(self) -> str | None:
-        return self.model.template
 
     @property
     def number(self) -> int:
@@ -46,18 +37,18 @@ class RecordingModel:
         return self.place[-1] + more
 
     async def capabilities(self) -> Capabilities:
-        return await self.model.capabilities()
+        return await self.wrapped.capabilities()
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion:
         if self.system and not any(message["role"] == "system" for message in messages):
             messages = [{"role": "system", "content": self.system}, *messages]
         self.asked.append([dict(message) for message in messages])
-        self.answers.append(await self.model.chat(messages, **options))
+        self.answers.append(await self.wrapped.chat(messages, **options))
         return self.answers[-1]
 
     async def complete(self, prompt: str, **options: Any) -> Completion:
         self.asked.append([{"role": "user", "content": prompt}])
-        self.answers.append(await self.model.complete(prompt, **options))
+        self.answers.append(await self.wrapped.complete(prompt, **options))
         return self.answers[-1]
 
     def behind(self, name: str, *, raw_input: bool, raw_output: bool, chats: bool) -> dict[str, Any]:

@@ -7,15 +7,15 @@ One literal row, from a file tides.html:
 
 import io
 import logging
+import math
 import re
-import threading
 import warnings
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from app.cache import Cache
 from app.inputs.encodings import known_encoding, not_utf8, text_lines
 from app.inputs.files import DAMAGED, Source, short_error
 from tasks.errors import InputError
@@ -57,43 +57,24 @@ CORE_TITLE = "{http://purl.org/dc/elements/1.1/}title"
 
 MOST_REMEMBERED = 30 * 10**6
 """Characters of documents that are kept in memory."""
+MOST_DOCUMENTS = 200_000
 
 
 Read = Callable[[Source], tuple[str, str]]
 
 
-class DocumentCache:
-    """Documents that were read lately, (title, content) by source: at most so many characters. Safe to use from any thread."""
-
-    def __init__(self, most: int = MOST_REMEMBERED) -> None:
-        self.most = most
-        self.characters = 0
-        """Of all contents, counted along: there may be 100,000 documents, too many to add up for each of them."""
-        self._documents: OrderedDict[Source, tuple[str, str]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._documents)
-
-    def get(self, source: Source) -> tuple[str, str] | None:
-        """The document, which is then the last to be forgotten; None where it is not known."""
-        with self._lock:
-            if source in self._documents:
-                self._documents.move_to_end(source)
-            return self._documents.get(source)
-
-    def keep(self, source: Source, document: tuple[str, str]) -> None:
-        """Remembers a document, and forgets those that were asked for least lately."""
-        with self._lock:
-            if source not in self._documents:
-                self._documents[source] = document
-                self.characters += len(document[1])
-            while self.characters > self.most:
-                _, (_, forgotten) = self._documents.popitem(last=False)
-                self.characters -= len(forgotten)
+DocumentCache = Cache[Source, tuple[str, str]]
+"""(title, content) by source."""
 
 
-CACHE = DocumentCache()
+def document_cache(characters: int = MOST_REMEMBERED) -> DocumentCache:
+    """For documents of so many characters. A source names a file as it was, so that what is known of it stays true."""
+    return Cache(
+        MOST_DOCUMENTS, holds=lambda took: math.inf, size=lambda document: len(document[1]), most_size=characters
+    )
+
+
+CACHE = document_cache()
 """Of this process, like an `lru_cache`: a source names a file as it was, whoever reads it, and what it holds stays true."""
 
 
@@ -107,11 +88,12 @@ def document(source: Source, by_libraries: Read = read, cache: DocumentCache = C
 
     `by_libraries` reads what libraries are needed for. Raises InputError or OSError.
     """
-    if (known := cache.get(source)) is not None:
+    if (known := cache.known(source)) is not None:
         return known
     title, content = by_libraries(source) if source.suffix in BY_LIBRARIES else read(source)
     result = title or PurePosixPath(source.inside or source.name).stem, content
-    cache.keep(source, result)
+    if len(result[1]) <= cache.most_size:
+        cache.keep(source, result)
     return result
 
 

@@ -6,17 +6,16 @@ the same: its number, size and times.
 
 import hashlib
 import os
-import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from app.cache import Cache
 from app.inputs.files import Still, digest, go_on
 
 MOST = 10_000
-"""Files, and runs, that are remembered; those that were not asked for the longest are forgotten first."""
+"""Files, and runs, that are remembered."""
 SETTLED = 0.05
 """Seconds: systems set the times of files by a clock that moves every few milliseconds."""
 Identity = tuple[str, int, int, int, int, int]
@@ -40,33 +39,25 @@ class KnownInputs:
 
     def __init__(self, settled: float = SETTLED) -> None:
         self.settled = settled
-        self._counted: OrderedDict[str, Counted] = OrderedDict()
-        self._digests: OrderedDict[Identity, str] = OrderedDict()
-        self._guard = threading.Lock()
+        self._counted: Cache[str, Counted] = Cache(MOST)
+        self._digests: Cache[Path, str] = Cache(MOST)
 
     def digest(self, path: Path, still: Still = go_on) -> str:
         """The SHA-256 of an ordinary file, which is read if it has to be. Raises OSError."""
         identity = identity_of(path.stat(), path)
-        with self._guard:
-            if identity in self._digests:
-                self._digests.move_to_end(identity)
-                return self._digests[identity]
+        if (known := self._digests.known(path.absolute(), identity)) is not None:
+            return known
         known = digest(path, still)
         self.keep(identity, known, path)
         return known
 
     def keep_count(self, run_id: str, counted: Counted) -> None:
         """Remembers what the input of a run comes to, until somebody works the run."""
-        with self._guard:
-            self._counted[run_id] = counted
-            while len(self._counted) > MOST:
-                self._counted.popitem(last=False)
+        self._counted.keep(run_id, counted, (counted.task, counted.inputs))
 
     def take_count(self, run_id: str, task: object, inputs: object) -> Counted | None:
         """What is remembered of a run, once; None where nothing is, or where it is to be worked by another task or input."""
-        with self._guard:
-            counted = self._counted.pop(run_id, None)
-        return counted if counted is not None and (counted.task, counted.inputs) == (task, inputs) else None
+        return self._counted.take(run_id, (task, inputs))
 
     def keep(self, identity: Identity, known: str, path: Path) -> None:
         """Remembers the digest of a file that was read, unless it is another one by now."""
@@ -76,10 +67,7 @@ class KnownInputs:
             return
         changed = max(status.st_mtime_ns, status.st_ctime_ns) / 1e9
         if identity_of(status, path) == identity and time.time() - changed >= self.settled:
-            with self._guard:
-                self._digests[identity] = known
-                while len(self._digests) > MOST:
-                    self._digests.popitem(last=False)
+            self._digests.keep(path.absolute(), known, identity)
 
     def while_read(self, file: IO[bytes], path: Path) -> "DigestedFile":
         """The opened file, whose digest is kept once it was read from its beginning to its end."""
@@ -119,6 +107,14 @@ class DigestedFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+def version_of(path: Path) -> object:
+    """Another value once a file is another one, or once something came into a folder or left it. Nothing is read for it."""
+    try:
+        return identity_of(path.stat(), path)
+    except (OSError, ValueError):
+        return "not there"
 
 
 def identity_of(status: os.stat_result, path: Path) -> Identity:

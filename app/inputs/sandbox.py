@@ -225,7 +225,13 @@ atexit.register(IDLE_CHILD.end)
 
 
 def _of(file: IO[bytes], source: Source) -> Source:
-    return Source(source.name, source.suffix, (), source.inside, lambda: open(os.dup(file.fileno()), "rb"))  # noqa: PTH123
+    return Source(
+        source.name,
+        source.suffix,
+        (),
+        source.inside,
+        lambda: open(os.dup(file.fileno()), "rb"),  # noqa: PTH123 - a file that is open already has no path
+    )
 
 
 def _check_document(rows: list[dict[str, Any]]) -> None:

@@ -59,7 +59,9 @@ def forecast(store: Store, run: Run, recipe: Recipe, rows: int, old: Recipe | No
     a_call = sum(w.seconds for w in took) / answered_calls
     seconds = to_make * per_row * a_call / max(1, min(recipe.generator.concurrency, to_make))
     known = pricing.prices(recipe)
-    making = [(model, tally) for (stage, model), tally in store.usage.spent(run.id).items() if stage != "rate"]
+    making = [
+        (model, tally) for (stage, model), tally in store.usage.spent(run.id).items() if stage not in ("rate", "embed")
+    ]
     paid, calls = (
         pricing.total(pricing.cost(known, *spending) for spending in making),
         sum(tally.answered for _, tally in making),

@@ -43,6 +43,13 @@ def price(spec: ModelSpec) -> Price | None:
     return None if prompt is None or completion is None else Price(prompt, completion)
 
 
+def embedding_price(spec: ModelSpec) -> Price | None:
+    """Of a model that makes vectors and writes nothing; None where it is not known."""
+    known = listed(spec.model, spec.address)
+    prompt = spec.prompt_price if spec.prompt_price is not None or known is None else known.prompt_price
+    return None if prompt is None else Price(prompt, 0)
+
+
 def price_source(recipe: Recipe) -> str:
     """Where the prices of a recipe's models come from, where they were not set by hand; "" where all were."""
     specs = (recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else []))
@@ -59,9 +66,12 @@ def name(spec: ModelSpec) -> str:
 def prices(recipe: Recipe) -> dict[str, Price]:
     """Of every model of a recipe whose price is known, by its name; a name that stands for two prices has none."""
     by_name: dict[str, Price | None] = {}
-    for spec in (recipe.generator, *recipe.responders, recipe.labeller):
-        by_name[name(spec)] = price(spec) if by_name.get(name(spec), price(spec)) == price(spec) else None
-    return {model: known for model, known in by_name.items() if model and known is not None}
+    specs = [(spec, price(spec)) for spec in (recipe.generator, *recipe.responders, recipe.labeller)]
+    if recipe.embedder is not None:
+        specs.append((recipe.embedder, embedding_price(recipe.embedder)))
+    for spec, known in specs:
+        by_name[name(spec)] = known if by_name.get(name(spec), known) == known else None
+    return {model: price for model, price in by_name.items() if model and price is not None}
 
 
 def priced(recipe: Recipe, by: Recipe) -> Recipe:

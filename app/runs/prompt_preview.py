@@ -16,7 +16,7 @@ from app.services import Say
 from app.store.store import Store
 from tasks.engine.engine import Engine
 from tasks.errors import InputError
-from tasks.models.base import Capabilities, Endpoint
+from tasks.models.base import Capabilities, Model, ModelProxy
 from tasks.types import Message, Row, Unit
 
 WITHIN = 20.0
@@ -38,23 +38,11 @@ class _Asked(Exception):
         self.prompt = prompt
 
 
-@dataclass
-class _PromptRecorder:
+class _PromptRecorder(ModelProxy[Model]):
     """A model that is told the prompt and answers nothing."""
 
-    engine: Engine
-    endpoint: Endpoint
-
-    @property
-    def name(self) -> str:
-        return self.endpoint.name
-
-    @property
-    def template(self) -> str | None:
-        return self.endpoint.template
-
     async def capabilities(self) -> Capabilities:
-        return await asyncio.wait_for(self.engine.capabilities(self.endpoint), WITHIN)
+        return await asyncio.wait_for(self.wrapped.capabilities(), WITHIN)
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> NoReturn:
         raise _Asked(Prompt([(m["role"], m["content"]) for m in messages], options))
@@ -77,7 +65,8 @@ async def _prompt(store: Store, settings: Settings, recipe: Recipe, say: Say, ke
     engine = Engine(store.call_cache)
     try:
         spec = recipe.generator if task.calls_model or not recipe.responders else recipe.responders[0]
-        listener = _PromptRecorder(engine, await asyncio.to_thread(endpoint, spec, settings, say, keys))
+        client = await asyncio.to_thread(endpoint, spec, settings, say, keys)
+        listener = _PromptRecorder(engine.bind(client, "preview"))
         try:
             rows = await task.rows(_shown(recipe, unit), listener)
             for row in (row for row in rows if isinstance(row, Row)):

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from app.errors import RunError, StoreError
@@ -46,7 +46,7 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
     async with working_on(store, run) as hold:
         try:
             execution = await asyncio.to_thread(prepare, workspace, run, recipe, what)
-            cost = costs(recipe)
+            cost = costs(recipe, [recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else [])])
             working = await asyncio.to_thread(store.usage.begin, run.id, what)
             execution.engine.account = Account(recipe.budget, used_by(store, run, cost), cost)
         except ClaywrightError as error:
@@ -131,11 +131,13 @@ def _bounded(recipe: Recipe) -> Recipe:
     return pricing.with_models(recipe, bound)
 
 
-def costs(recipe: Recipe) -> Callable[[str, int, int], float]:
-    """What tokens of a model's prompts and answers cost. Raises SettingsError where a budget needs that and it is not known."""
+def costs(recipe: Recipe, called: Sequence[ModelSpec]) -> Callable[[str, int, int], float]:
+    """What tokens of a model's prompts and answers cost.
+
+    Raises SettingsError where a budget needs that and it is not known of a model that is `called`.
+    """
     known = pricing.prices(recipe if recipe.rating else replace(recipe, labeller=recipe.generator))
     if recipe.budget.dollars is not None:
-        called = [recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else [])]
         lacking = [pricing.name(spec) or spec.address for spec in called if pricing.name(spec) not in known]
         if lacking:
             raise SettingsError(

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
+from app.cache import Cache
 from app.errors import StoreError
 from app.file_locks import BESIDE, create_private, exclusively, guard_store, release_store, shut
 from app.store.disk_reserve import Reserve
@@ -48,7 +49,7 @@ OF_THE_FILE = (
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 SPARE = 32 * 2**20
 """Bytes that stay free beside a copy of the store."""
-MOST_REMEMBERED, MOST_LINES = 200, 1_000_000
+MOST_ANSWERS, MOST_LINES = 200, 1_000_000
 """Answers that are remembered while nothing is written, and lines in all of them."""
 
 
@@ -72,6 +73,11 @@ class Order:
 Done = tuple[Order, Any, BaseException | None]
 
 
+def _lines(answer: object) -> int:
+    """What is counted of an answer that is remembered."""
+    return len(answer) if isinstance(answer, list | array) else 0
+
+
 class Database:
     """One file. Close it, or use it as a context manager."""
 
@@ -83,7 +89,7 @@ class Database:
         self._guard = threading.Lock()
         self._closed = False
         self.reserve = Reserve(path)
-        self._remembered: dict[str, tuple[int, Any]] = {}
+        self.answers: Cache[str, Any] = Cache(MOST_ANSWERS, size=_lines, most_size=MOST_LINES)
         self.writable = True
         """False for a store that may only be read, as its folder may."""
         self._opened: list[sqlite3.Connection] = []
@@ -206,25 +212,16 @@ class Database:
 
     def remembered(self, name: str, ask: Callable[[], T]) -> T:
         """What `ask` gives, asked for again only where anybody wrote to the file since it was last asked for."""
+        return cast(T, self.answers.get(name, ask, self.version))
+
+    @property
+    def version(self) -> int:
+        """Another number once anybody wrote to the file, in this process or in another one."""
         with (
             self._guard,
             translated(self.path),
         ):  # versions are a connection's own: one that never writes sees every write
-            version = self._watcher.execute("PRAGMA data_version").fetchone()[0]
-            known = self._remembered.get(name)
-        if known is not None and known[0] == version:
-            return cast(T, known[1])
-        answer = ask()
-        with self._guard:
-            self._remembered.pop(name, None)
-            self._remembered[name] = (version, answer)
-            while len(self._remembered) > 1 and self._too_much():
-                del self._remembered[next(iter(self._remembered))]
-        return answer
-
-    def _too_much(self) -> bool:
-        lines = sum(len(answer) for _, answer in self._remembered.values() if isinstance(answer, list | array))
-        return len(self._remembered) > MOST_REMEMBERED or lines > MOST_LINES
+            return int(self._watcher.execute("PRAGMA data_version").fetchone()[0])
 
     def write(self, function: Write[T]) -> T:
         """Runs `function` in the writing thread and returns when its changes are committed."""

@@ -1,5 +1,6 @@
 """Vectors of texts, as 32-bit floats, by the hash of embedding model and text."""
 
+from array import array
 from collections.abc import Mapping, Sequence
 
 from app.store.columns import marks
@@ -14,15 +15,16 @@ class Vectors:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def of(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+    def of(self, keys: Sequence[bytes]) -> "dict[bytes, array[float]]":
         """Those that are known."""
-        vectors: dict[bytes, bytes] = {}
+        vectors: dict[bytes, array[float]] = {}
         for at in range(0, len(keys), PAGE):
             some = keys[at : at + PAGE]
             page = self.db.all(f"SELECT key, vector FROM vectors WHERE key IN ({marks(some)})", *some)
-            vectors.update({r["key"]: r["vector"] for r in page})
+            vectors.update({r["key"]: array("f", r["vector"]) for r in page})
         return vectors
 
-    async def keep(self, vectors: Mapping[bytes, bytes]) -> None:
-        rows = list(vectors.items())
+    async def keep(self, vectors: "Mapping[bytes, array[float]]") -> None:
+        """Returns when they are durable."""
+        rows = [(key, vector.tobytes()) for key, vector in vectors.items()]
         await self.db.write_async(lambda c: c.executemany("INSERT OR REPLACE INTO vectors VALUES(?,?)", rows))

@@ -246,9 +246,9 @@ class RowSearch:
             listed = set(self._read(run_id, query, majority))
             rows = self.db.all(f"SELECT rowid, id FROM rows WHERE id IN ({marks(row_ids)})", *row_ids)
             return {r["id"] for r in rows if r["rowid"] in listed}
-        asked = json.dumps(list(row_ids))
+        ids = json.dumps(list(row_ids))
         return self.db.remembered(
-            f"among {asked}: {query} {majority}", lambda: self._among(*self._asked(run_id, query, majority), asked)
+            f"among {ids}: {query} {majority}", lambda: self._among(*self._asked(run_id, query, majority), ids)
         )
 
     def _among(self, groups: Groups, values: Values, row_ids: str) -> set[str]:

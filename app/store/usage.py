@@ -25,7 +25,7 @@ class Usage:
 
     id: int
     what: str
-    """ "preview", "work", "rate" or "again"."""
+    """ "preview", "work", "rate" or "again"; "push" for the vectors that a push asks for."""
     rows: int
     """Rows that were answered."""
     rated: int
@@ -46,7 +46,7 @@ class Usage:
 
 
 class UsageLog:
-    """`what` is "preview", "work", "rate" or "again"."""
+    """What each working of each run took."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -61,6 +61,10 @@ class UsageLog:
             return _begin(c, run_id, what)
 
         return self.db.write(write)
+
+    def begin_beside(self, run_id: str, what: str) -> int:
+        """An entry for calls beside the work on a run, which others may be at; never taken for one of a process that died."""
+        return self.db.write(lambda c: _begin(c, run_id, what, is_open=False))
 
     def note(
         self, working: int, rows: int, rated: int, tallies: Tallies, *, when: str = "", last: bool = False
@@ -85,11 +89,11 @@ class UsageLog:
         return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in _SUMS}) for r in rows}
 
 
-def _begin(c: sqlite3.Connection, run_id: str, what: str) -> int:
+def _begin(c: sqlite3.Connection, run_id: str, what: str, *, is_open: bool = True) -> int:
     zeros = ",".join("0" * 8)
     cursor = c.execute(
         "INSERT INTO workings(run, what, rows, rated, sent, answered, recalled, prompt_tokens, completion_tokens, seconds,"
-        f" created, noted, open) VALUES(?,?,{zeros},?,?,1)", (run_id, what, now(), now()),
+        f" created, noted, open) VALUES(?,?,{zeros},?,?,?)", (run_id, what, now(), now(), is_open),
     )  # fmt: skip
     return int(cursor.lastrowid or 0)
 

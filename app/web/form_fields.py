@@ -1,7 +1,7 @@
 """The fields of the page's forms, made from the fields of tasks, models and judges: a new task adds no code here."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from app.web.form_values import default_of, is_lines, label_of, shown
+from app.web.html import fragments
 
 NUMBERS = ("int", "float")
 
@@ -120,7 +121,7 @@ SIMPLE = (str, int, float, bool)
 
 def component_for(f: "Field[Any]") -> Component:
     """The field for one setting: its kind from the type, its words from the setting's own help."""
-    help_, default, kind = str(f.metadata.get("help", "")), default_of(f), _kind(f)
+    help_, default, kind = str(f.metadata.get("page") or f.metadata.get("help", "")), default_of(f), _kind(f)
     label = label_of(f)
     if kind == "bool":
         return gr.Checkbox(default, label=label, info=help_, interactive=True)
@@ -128,7 +129,10 @@ def component_for(f: "Field[Any]") -> Component:
         precision = 0 if kind.startswith("int") else None
         return gr.Number(default, label=label, info=help_, precision=precision, interactive=True, min_width=100)
     if choices := f.metadata.get("choices"):
-        options = [(str(choice).replace("-", " ").capitalize(), choice) for choice in choices]
+        named = (
+            choices if isinstance(choices, Mapping) else {choice: fragments.title(str(choice)) for choice in choices}
+        )
+        options = [(name, choice) for choice, name in named.items()]
         if is_lines(f):
             return gr.CheckboxGroup(options, value=list(default), label=label, info=help_, interactive=True)
         return gr.Radio(options, value=default, label=label, info=help_, interactive=True)
@@ -137,4 +141,7 @@ def component_for(f: "Field[Any]") -> Component:
             shown(default), label=label, info=f"{help_} One a line.", lines=3, max_lines=10, interactive=True
         )
     lines = 3 if f.metadata.get("multiline") else 1
-    return gr.Textbox(shown(default), label=label, info=help_, lines=lines, max_lines=10, interactive=True)
+    example = f.metadata.get("example")
+    return gr.Textbox(
+        shown(default), label=label, info=help_, lines=lines, max_lines=10, interactive=True, placeholder=example
+    )

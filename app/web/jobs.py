@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from app import workflow
 from app.api_keys import Keys
@@ -38,6 +38,9 @@ from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped, Unsupported
 from tasks.models.spec import ModelSpec
 
+if TYPE_CHECKING:
+    from app.runs.embeddings import Vectors
+
 log = logging.getLogger("claywright")
 What = Literal["preview", "work", "check", "rate", "again", "push", "pull", "export"]
 Into = Literal["", "file", "hub", "argilla"]
@@ -47,6 +50,7 @@ STOPPED = {
     "argilla": "Stopped. What was written until then is in Argilla; write again for the rest.",
 }
 """Where an export goes, and what is left of one that was stopped."""
+PUSH_STOPPED = "Stopped. What was sent is in Argilla; sending again goes on from there."
 
 
 @dataclass
@@ -69,6 +73,8 @@ class Job:
     saying: str = ""
     total: int | None = None
     execution: RunExecutor | None = None
+    vectors: "Vectors | None" = None
+    """Who asks an embedding model, for a push."""
     pushed: Pushed = field(default_factory=Pushed)
     sent: Sent | None = None
     pulled: Pulled | None = None
@@ -111,7 +117,18 @@ class Job:
     def sending(self, done: Pushed, total: int) -> None:
         self.pushed, self.total = done, total
         if self.stopping:
-            raise Stopped("Stopped. What was sent is in Argilla; sending again goes on from there.")
+            raise Stopped(PUSH_STOPPED)
+
+    def embedding(self, vectors: "Vectors") -> None:
+        self.vectors = vectors
+        if self.stopping:
+            vectors.stop()
+
+    @property
+    def waiting(self) -> str:
+        """What its model calls wait for, in a sentence; "" while answers come."""
+        calling = self.execution or self.vectors
+        return calling.engine.waiting if calling is not None and not self.stopping else ""
 
 
 def _setting(error: ClaywrightError) -> str:
@@ -153,6 +170,8 @@ class Jobs:
             job.stopping = True
             if job.execution is not None:
                 self._loop.call_soon_threadsafe(job.execution.stop)
+            if job.vectors is not None:
+                job.vectors.stop()
 
     # -- what can be done
 
@@ -198,8 +217,11 @@ class Jobs:
             where = argilla.argilla(self.settings, job.say)
             try:
                 job.sent = workflow.push(
-                    self._workspace(job.say, keys), run, where, job.sending, dataset=dataset, withdraw=withdraw
-                )
+                    self._workspace(job.say, keys), run, where, job.sending,
+                    dataset=dataset, withdraw=withdraw, watch_vectors=job.embedding,
+                )  # fmt: skip
+            except Stopped:
+                raise Stopped(PUSH_STOPPED) from None
             except DatasetMismatch as error:
                 job.free_name = error.free
                 raise

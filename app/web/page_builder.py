@@ -35,7 +35,8 @@ CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="ut
 @dataclass(frozen=True)
 class Act:
     """What an action is given: who pressed, on which run, what the forms held, how the tab stood, what the button said,
-    extra fields."""
+    extra fields.
+    """
 
     state: AppState
     browser: str
@@ -128,6 +129,8 @@ Do = Callable[[Act], Done | None]
 
 @dataclass
 class Action:
+    """What a page does at an event, and what of the page it needs for that."""
+
     event: Callable[..., Any]
     do: Do
     forms: bool
@@ -203,7 +206,8 @@ class Board:
         keeps: bool | Sequence[Component] = False,
     ) -> None:
         """`forms`: the action wants what the fields of its page hold this moment; `extra` fields are given too, and emptied
-        unless it `keeps` them, all or some."""
+        unless it `keeps` them, all or some.
+        """
         self.actions.append(Action(event, do, forms, list(extra), page=self.page, keeps=keeps))
 
     def changes(self, name: str, do: Do) -> None:

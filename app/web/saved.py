@@ -1,4 +1,4 @@
-"""What people keep under a name for another time: recipes, sets of models, rubrics."""
+"""What people keep under a name for another time: recipes, model presets, rubrics."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ FILES = (".toml", ".json")
 
 @dataclass(frozen=True)
 class Saved:
-    """The recipes, sets of models and rubrics of a data folder. What is wrong is a SettingsError, with a sentence."""
+    """The recipes, model presets and rubrics of a data folder. What is wrong is a SettingsError, with a sentence."""
 
     store: Store
 
@@ -34,7 +34,7 @@ class Saved:
         return self.store.recipes.all()
 
     def model_sets(self) -> list[Kept]:
-        """The saved sets of models, what was written last first."""
+        """The saved model presets, what was written last first."""
         return self.store.model_sets.all()
 
     def rubrics(self) -> list[Kept]:
@@ -87,7 +87,7 @@ class Saved:
 
     def models(self, name: str) -> FormValues:
         """What the forms hold for that set."""
-        return fill_models(_found(self.store.model_sets, name, "set of models"))
+        return fill_models(_found(self.store.model_sets, name, "model preset"))
 
 
 def named(name: str) -> str:

@@ -62,13 +62,13 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
             url = f"http://{HOST}:{listener.getsockname()[1]}"
             access = Access(settings.data)
             address = access.address(url)
-            standby = ServiceMonitor(settings, say)
+            monitor = ServiceMonitor(settings, say)
             jobs = Jobs(store, settings)
-            state = AppState(store, settings, jobs, standby)
+            state = AppState(store, settings, jobs, monitor)
             listening = AutoPull(store, lambda: state.settings)
 
             def then() -> None:
-                standby.start()
+                monitor.start()
                 listening.start()
                 if browse and has_desktop():
                     browse_to(address, settings)
@@ -80,10 +80,10 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
                 _run(create(state, access, listening), listener, address, say, then)
             finally:
                 listening.close()
-                standby.close()
+                monitor.close()
                 jobs.close()
                 store.db.interrupt()
-                state.beside.close()
+                state.statistics.close()
                 record.unlink(missing_ok=True)
 
 

@@ -36,7 +36,7 @@ class ServiceMonitor:
         self._said: dict[str, str] = {}
         self._closed = threading.Event()
         self._threads = [
-            threading.Thread(target=self._keep, args=(kind,), name=f"standby-{kind}", daemon=True)
+            threading.Thread(target=self._keep, args=(kind,), name=f"service-{kind}", daemon=True)
             for kind in ("model", "argilla")
         ]
 

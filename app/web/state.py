@@ -9,7 +9,6 @@ import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,12 +16,14 @@ from typing import Any
 
 from app import config, dataset_import
 from app.api_keys import KeyRing, TypedKeys, is_variable
+from app.cache import Cache
 from app.config import Settings
 from app.errors import PageError, RunError
-from app.file_locks import read_regular
+from app.file_locks import expanded, read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
+from app.inputs.known_inputs import version_of
 from app.recipe import Recipe, example, known_rubrics, recipe_of, recipe_text
 from app.review import argilla, reviewed_rows
 from app.review.argilla import Invited
@@ -48,7 +49,6 @@ from app.web.run_rows import RunRows
 from app.web.saved import Saved
 from app.web.security.access import Uploads
 from app.web.service_monitor import ServiceMonitor, ServiceStatus
-from app.web.slow_queries import BackgroundCache
 from app.web.stats import Find, T
 from app.web.tab_state import NEW_TAB, TabState
 from app.workspace import Workspace
@@ -65,8 +65,10 @@ from tasks.types import Row
 IN_THE_APP = " (in the app)"
 """Behind the name of whoever decides in the app, so that nobody takes them for an account of Argilla."""
 PREVIEW_ROWS = 3
-BELIEVED = 10
-"""Times as long as it took to foresee an export, it is not foreseen anew."""
+LONG = 0.05
+"""Seconds: statistics that took longer are not looked for again for three times as long, whatever was written meanwhile."""
+MOST_STATISTICS, MOST_EXPORTS, MOST_INPUTS, MOST_WORKSPACES = 1000, 100, 1000, 100
+"""Answers that are remembered."""
 COUNT_FOR = 60.0
 """Seconds after which the rows of an input are counted no further."""
 REVIEWERS_BELIEVED = 60.0
@@ -91,7 +93,7 @@ class AppState:
     store: Store
     settings: Settings
     jobs: Jobs
-    standby: ServiceMonitor
+    services: ServiceMonitor
     ring: KeyRing = field(default_factory=KeyRing)
     trials: dict[tuple[str, str, str], ModelCheck] = field(default_factory=dict)
     """By browser, endpoint and the key's variable."""
@@ -105,17 +107,24 @@ class AppState:
     """True while rows go to an Argilla that was typed into the page."""
     rubric_trials: dict[str, RubricTrial] = field(default_factory=dict)
     """The last rubric that was drafted or checked, by browser."""
-    beside: BackgroundCache = field(default_factory=BackgroundCache)
+    statistics: Cache[str, Any] = field(
+        default_factory=lambda: Cache(MOST_STATISTICS, holds=lambda took: 3 * took if took > LONG else 0.0)
+    )
+    """What `counted` found out, by what it is of which run."""
+    exports: Cache[tuple[str, Export], Foreseen] = field(
+        default_factory=lambda: Cache(MOST_EXPORTS, holds=lambda took: 10 * took)
+    )
+    """What exports would hold, by run and settings."""
     uploads: Uploads = field(default_factory=Uploads)
     _filled: dict[str, FormValues] = field(default_factory=dict)
-    _expected: dict[str, "Future[int | None]"] = field(default_factory=dict)
-    _foreseen: dict[tuple[str, Export], tuple[float, Foreseen]] = field(default_factory=dict)
-    """By run and settings: until when the answer is believed, the answer."""
-    _reviewers: dict[tuple[str | None, str], tuple[float, list[str]]] = field(default_factory=dict)
-    """By Argilla and workspace: until when the names are believed, the names."""
+    _expected: Cache[str, int | None] = field(default_factory=lambda: Cache(MOST_INPUTS, at_once=4))
+    """Rows that an input gives, by task and input."""
+    _reviewers: Cache[tuple[str | None, str], list[str]] = field(
+        default_factory=lambda: Cache(MOST_WORKSPACES, holds=lambda took: REVIEWERS_BELIEVED)
+    )
+    """Names, by Argilla and workspace."""
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _filling: threading.RLock = field(default_factory=threading.RLock)
-    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     # -- what a browser has in its forms
 
@@ -237,35 +246,29 @@ class AppState:
 
     def use_argilla(self, url: str, key: str) -> None:
         """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
-        it is again what the environment says. Raises ArgillaError."""
+        it is again what the environment says. Raises ArgillaError.
+        """
         named = config.settings(self.settings.data)
         chosen = replace(named, argilla_url=tidy(url), argilla_key=key.strip(), argilla_workspace="") if url else named
         if url:
             with Server(chosen.argilla_url, chosen.argilla_key or ""):
                 pass
-        self.settings = self.jobs.settings = self.standby.settings = chosen
+        self.settings = self.jobs.settings = self.services.settings = chosen
         self.chose_argilla = bool(url)
-        self.standby.argilla = ServiceStatus("starting")
+        self.services.argilla = ServiceStatus("starting")
 
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
         """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
         invited = argilla.invite(self.settings, name, workspace, to, anew=anew)
-        until, names = self._reviewers.get(at := (self.settings.argilla_url, workspace), (0.0, []))
-        self._reviewers[at] = until, sorted({*names, invited.name})
+        at = self.settings.argilla_url, workspace
+        self._reviewers.change(at, lambda names: sorted({*(names or ()), invited.name}))
         return invited
 
     def reviewers(self, workspace: str) -> list[str]:
         """Who may review in a workspace of Argilla, as was told within the last minute; [] while it is not known."""
-        until, names = self._reviewers.get((self.settings.argilla_url, workspace), (0.0, []))
-        if time.monotonic() < until:
-            return names
-
-        def find() -> list[str]:
-            names = argilla.reviewers_of(self.settings, workspace)
-            self._reviewers[self.settings.argilla_url, workspace] = time.monotonic() + REVIEWERS_BELIEVED, names
-            return names
-
-        return self.beside.ask(f"reviewers of {workspace} at {self.settings.argilla_url}", find, COUNT_WITHIN) or names
+        settings = self.settings
+        at = settings.argilla_url, workspace
+        return self._reviewers.ask(at, lambda: argilla.reviewers_of(settings, workspace), COUNT_WITHIN) or []
 
     def with_records(self, filled: FormValues, say: Say) -> FormValues:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
@@ -394,20 +397,14 @@ class AppState:
         if recipe.task.draws or recipe.task.endless or not recipe.inputs.given:
             return recipe.rows
         known = recipe_text(Recipe(task=recipe.task, inputs=recipe.inputs))
-        with self._counting:
-            if known not in self._expected:
-                self._expected[known] = Future()
-                threading.Thread(target=_count, args=(recipe, self._expected[known]), daemon=True).start()
-        try:
-            most = self._expected[known].result(COUNT_WITHIN)
-        except TimeoutError:
-            return recipe.rows
+        version = version_of(expanded(recipe.inputs.path)) if recipe.inputs.path else "a dataset"
+        most = self._expected.ask(known, lambda: _number_of_rows(recipe), COUNT_WITHIN, version)
         return recipe.rows if most is None else most if recipe.rows is None else min(most, recipe.rows)
 
     @property
     def counting(self) -> bool:
         """True while an input or what is in the store is being counted."""
-        return self.beside.busy or any(not counted.done() for counted in list(self._expected.values()))
+        return self.statistics.busy or self._expected.busy or self._reviewers.busy
 
     @property
     def trying(self) -> bool:
@@ -416,20 +413,16 @@ class AppState:
         return bool(self.listing) or of_rubrics or any(trial.asking for trial in list(self.trials.values()))
 
     def foreseen(self, run: Run, to: Export) -> Foreseen:
-        """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
-        request, began = (run.id, to), time.monotonic()
-        until, preview = self._foreseen.get(request, (0.0, None))
-        if preview is None or began > until:
-            preview = reviewed_rows.foresee(self.store, run, to)
-            ended = time.monotonic()
-            known = {key: kept for key, kept in list(self._foreseen.items()) if kept[0] >= ended}
-            self._foreseen = {**known, request: (ended + BELIEVED * (ended - began), preview)}
-        return preview
+        """What an export would hold. It is believed for ten times as long as it took to find out, whatever is written meanwhile."""
+        return self.exports.get((run.id, to), lambda: reviewed_rows.foresee(self.store, run, to), self.store.db.version)
 
     def counted(self, run: Run, find: Find[T], wait: float | None = None) -> T | None:
-        """What `find` tells of a run, found out beside the glances, and anew only where something was written."""
+        """What `find` tells of a run, found out in a thread, and anew only where something was written.
+
+        What is known by now where that takes longer than `wait` seconds; None where that is nothing.
+        """
         name = f"{find.__name__} of {run.id}"
-        return self.beside.ask(name, lambda: self.store.db.remembered(name, lambda: find(self.store, run)), wait)
+        return self.statistics.ask(name, lambda: find(self.store, run), wait, self.store.db.version)
 
     def look(self, browser: str, run_id: str, tab: TabState = NEW_TAB) -> "RunView":
         """The view of a run ("": of a new one) by a browser whose tab stands like that."""
@@ -449,16 +442,13 @@ def person_name(reviewer: str) -> str:
     return reviewer.removesuffix(IN_THE_APP)
 
 
-def _count(recipe: Recipe, counted: "Future[int | None]") -> None:
-    """Reads the input of a recipe to its end; None where that fails."""
-    number = None
+def _number_of_rows(recipe: Recipe) -> int | None:
+    """How many rows a recipe gives at most, whose input is read to its end; None where that fails."""
+    recipe = replace(recipe, rows=None)
     try:
-        recipe = replace(recipe, rows=None)
-        number = most_rows(recipe, number_of_units(recipe, still=within(COUNT_FOR)))
+        return most_rows(recipe, number_of_units(recipe, still=within(COUNT_FOR)))
     except (ClaywrightError, OSError):
-        pass
-    finally:
-        counted.set_result(number)
+        return None
 
 
 @dataclass
@@ -471,8 +461,6 @@ class RunView:
     run: Run | None
     job: Job | None
     tab: TabState
-    noted: dict[str, int] = field(default_factory=dict)
-    """What pages counted in this glance, by name."""
     until: float = field(default_factory=lambda: time.monotonic() + COUNT_WITHIN)
     """How long this glance waits for what is found out beside it."""
 
@@ -550,8 +538,7 @@ class RunView:
     @property
     def waiting(self) -> str:
         """What the job waits for, in a sentence; "" while answers come."""
-        running = self.working and self.job is not None and self.job.execution is not None and not self.job.stopping
-        return self.job.execution.engine.waiting if running and self.job and self.job.execution else ""
+        return self.job.waiting if self.working and self.job is not None else ""
 
     @property
     def elsewhere(self) -> bool:
@@ -561,6 +548,19 @@ class RunView:
     @property
     def busy(self) -> bool:
         return self.working or self.elsewhere
+
+    @cached_property
+    def unsent(self) -> int:
+        """Rows that a push would send, as the forms say it."""
+        if self.run is None:
+            return 0
+        pulled = self.job.pulled if self.job is not None else None
+        if pulled is not None and pulled.missing:
+            return self.counts.answered
+        try:
+            return self.reviews.waiting(form_values.review_of(self.filled))
+        except FormError:
+            return self.counts.answered
 
     @cached_property
     def total(self) -> int | None:

@@ -79,7 +79,7 @@ def agreement(store: Store, run: Run) -> Agreement:
     return agreement_of(store, run)
 
 
-STAGES = {"generate": "instructions", "answer": "responses", "rate": "ratings"}
+STAGES = {"generate": "instructions", "answer": "responses", "rate": "ratings", "embed": "vectors"}
 """What the calls of a stage are for, in words."""
 EARLIER = "not told apart"
 COUNTED = (

@@ -279,7 +279,7 @@ class TabSync:
 
     def poll_interval(self, tab: Tab, look: RunView) -> float:
         """Seconds until the tab is to poll again."""
-        starting = "starting" in (self.state.standby.model.state, self.state.standby.argilla.state)
+        starting = "starting" in (self.state.services.model.state, self.state.services.argilla.state)
         if not (look.busy or self.state.counting or self.state.trying or starting or tab.needs_full_refresh):
             return POLL_IDLE
         return POLL_SOON if time.monotonic() - tab.last_input < JUST_AFTER else POLL_BUSY

@@ -20,7 +20,7 @@ class Spool:
 
     def __init__(self, folder: Path | None = None) -> None:
         """`folder` is where the lines are kept: beside the file that they are for, or where the system keeps such things."""
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  it is closed with the spool
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it is closed with the spool
         self._starts = array("Q", [0])
         self.rows: list[str] = []
         """Of each line, the id of its row."""

@@ -3,26 +3,42 @@
 Every call goes through `Engine.call`. Its key is the hash of the endpoint's identity, the whole request body and a draw
 number; an answer that the memo has is not asked for again. Draw numbers of one prompt differ (two draws of one prompt are
 two calls), and are derived from a scope (run seed, unit, stage), so that a resumed run asks the same questions.
+Texts become vectors through `Engine.embed`, within the same limits; those are kept by text, as each text has one.
 """
 
 import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tasks.engine.budget import Account, Budget
 from tasks.engine.rate_limits import Limiter
-from tasks.engine.retries import ATTEMPTS, BACKOFF, EndpointClient, Request, Tally
+from tasks.engine.retries import ATTEMPTS, BACKOFF, CompletionRequest, EmbeddingRequest, EndpointClient, Tally
 from tasks.engine.stop_event import Halt
 from tasks.errors import CallFailed, ClaywrightError, EndpointDown, Stopped, Unreachable
-from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests
+from tasks.models.base import (
+    REQUESTS,
+    TEXTS_AT_ONCE,
+    Capabilities,
+    Completion,
+    EmbeddingEndpoint,
+    Embeddings,
+    Endpoint,
+    Kind,
+    ModelProxy,
+    Requests,
+    ServedModel,
+)
 from tasks.types import Message
 
-Found = TypeVar("Found")
+if TYPE_CHECKING:
+    from array import array
+
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +85,8 @@ class Engine:
     _served: dict[str, EndpointClient] = field(default_factory=dict)
     _gates: dict[str, Limiter] = field(default_factory=dict)
     _endpoints: dict[int, Endpoint] = field(default_factory=dict)
-    _in_flight: "dict[bytes, asyncio.Future[Completion]]" = field(default_factory=dict)
+    _embedding: dict[int, EmbeddingEndpoint] = field(default_factory=dict)
+    _in_flight: "dict[bytes, asyncio.Future[Any]]" = field(default_factory=dict)
 
     @property
     def tally(self) -> Tally:
@@ -82,7 +99,7 @@ class Engine:
 
         What its calls take is counted under `stage`.
         """
-        return BoundModel(self, endpoint, scope, seeded, stage)
+        return BoundModel(endpoint, self, scope, seeded, stage)
 
     @property
     def stopping(self) -> bool:
@@ -140,7 +157,7 @@ class Engine:
     async def close(self) -> None:
         for served in self._served.values():
             served.close()
-        for endpoint in self._endpoints.values():
+        for endpoint in (*self._endpoints.values(), *self._embedding.values()):
             await endpoint.close()
 
     async def call(
@@ -163,11 +180,46 @@ class Engine:
         if (running := self._in_flight.get(key)) is None:
             call = Call(key, endpoint.identity, draw, body_hash, scope)
             on_text = partial(self._heard, key, kind) if self.watched else None
-            request = Request(kind, body, draw, stage, len(text), on_text)
-            answering = self._serve(endpoint).answer(endpoint, request, tally, partial(self._keep, call))
+            request = CompletionRequest(endpoint, kind, body, draw, stage, len(text), on_text)
+            answering = self._serve(endpoint).answer(request, tally, partial(self._keep, call))
             running = self._in_flight[key] = asyncio.ensure_future(answering)
             running.add_done_callback(lambda _: (self._in_flight.pop(key, None), self.writing.pop(key, None)))
         return await _of_stage(running, stage)
+
+    async def embed(
+        self,
+        endpoint: EmbeddingEndpoint,
+        texts: Mapping[bytes, str],
+        keep: "Callable[[Mapping[bytes, array[float]]], Awaitable[None]]",
+        stage: str,
+    ) -> "dict[bytes, array[float]]":
+        """{key: vector} of {key: text}, asked for in several requests side by side; `keep` is told the vectors of each.
+
+        `keep` returns only when they are durable. Raises what `call` raises, at the first request that failed: what was
+        sent by then can be waited for (`drain`), and is kept.
+        """
+        self._embedding[id(endpoint)] = endpoint
+        tally = self.tallies.setdefault((stage, endpoint.name), Tally())
+
+        async def embedded(keys: Sequence[bytes]) -> "Mapping[bytes, array[float]]":
+            length = sum(len(texts[key].encode("utf-8", "surrogatepass")) for key in keys)
+            request = EmbeddingRequest(endpoint, [texts[key] for key in keys], stage, length)
+
+            async def keep_all(answer: Embeddings) -> None:
+                await keep(dict(zip(keys, answer.vectors, strict=True)))
+
+            answering = asyncio.ensure_future(self._client(endpoint).answer(request, tally, keep_all))
+            name = hashlib.sha256(b"".join(keys)).digest()
+            self._in_flight[name] = answering
+            answering.add_done_callback(lambda _: self._in_flight.pop(name, None))
+            return dict(zip(keys, (await _of_stage(answering, stage)).vectors, strict=True))
+
+        keys = list(texts)
+        parts = [keys[at : at + TEXTS_AT_ONCE] for at in range(0, len(keys), TEXTS_AT_ONCE)]
+        vectors: dict[bytes, array[float]] = {}
+        for part in await asyncio.gather(*map(embedded, parts)):
+            vectors.update(part)
+        return vectors
 
     async def drain(self) -> None:
         """Waits for the calls in flight, also those whose unit has given up: they are paid for, so they are kept."""
@@ -189,41 +241,35 @@ class Engine:
         self.writing[key] = kind, text
 
     def _serve(self, endpoint: Endpoint) -> EndpointClient:
-        known = self._served.get(endpoint.identity)
-        if known is None or id(endpoint) not in self._endpoints:
-            twins = (other for other in self._endpoints.values() if other.identity == endpoint.identity)
-            endpoint.remember_in(self.memo, next(twins, None))
-            self._endpoints[id(endpoint)] = endpoint
-            gate = self._gates.setdefault(endpoint.limits.address, Limiter())
-            gate.widen(endpoint.limits.concurrency)
-            known = self._served.setdefault(
-                endpoint.identity, EndpointClient(gate, self._halt, self.account, self.backoff)
-            )
-            known.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)
-        return known
+        if id(endpoint) in self._endpoints:
+            return self._served[endpoint.identity]
+        twins = (other for other in self._endpoints.values() if other.identity == endpoint.identity)
+        endpoint.remember_in(self.memo, next(twins, None))
+        self._endpoints[id(endpoint)] = endpoint
+        return self._client(endpoint)
+
+    def _client(self, endpoint: ServedModel) -> EndpointClient:
+        """The client of an endpoint's model, held to the limits of this endpoint too."""
+        gate = self._gates.setdefault(endpoint.limits.address, Limiter())
+        gate.widen(endpoint.limits.concurrency)
+        client = EndpointClient(gate, self._halt, self.account, self.backoff)
+        client = self._served.setdefault(endpoint.identity, client)
+        client.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)
+        return client
 
 
 @dataclass
-class BoundModel:
+class BoundModel(ModelProxy[Endpoint]):
     """A model as one unit of work sees it: calls of the same body are numbered, so that each is a draw of its own."""
 
     engine: Engine
-    endpoint: Endpoint
     scope: str
     seeded: bool
     stage: str = ""
     _drawn: Counter[str] = field(default_factory=Counter)
 
-    @property
-    def name(self) -> str:
-        return self.endpoint.name
-
-    @property
-    def template(self) -> str | None:
-        return self.endpoint.template
-
     async def capabilities(self) -> Capabilities:
-        return await self.engine.capabilities(self.endpoint, self.stage)
+        return await self.engine.capabilities(self.wrapped, self.stage)
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion:
         return await self._call("chat", messages, options)
@@ -238,14 +284,14 @@ class BoundModel:
             self._drawn[same] += 1
         draw = draw_number(self.scope, number) if self.seeded else number
         seed = {"seed": draw % 2**31} if self.seeded else {}
-        body = self.endpoint.request(kind, content, {**seed, **options})
-        return await self.engine.call(self.endpoint, kind, body, draw, self.scope, self.stage)
+        body = self.wrapped.request(kind, content, {**seed, **options})
+        return await self.engine.call(self.wrapped, kind, body, draw, self.scope, self.stage)
 
 
-async def _of_stage(asked: Awaitable[Found], stage: str) -> Found:
-    """What was asked; an error says at which stage."""
+async def _of_stage(answer: Awaitable[Answered], stage: str) -> Answered:
+    """The answer; an error says at which stage."""
     try:
-        return await asyncio.shield(asked)
+        return await asyncio.shield(answer)
     except ClaywrightError as error:
         error.stage = error.stage or stage
         raise

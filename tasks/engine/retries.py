@@ -9,10 +9,11 @@ endpoint that is away is waited for.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tasks.engine.budget import Account, Use
 from tasks.engine.rate_limits import LOOK_AGAIN, Limiter, RateLimiter
@@ -28,7 +29,20 @@ from tasks.errors import (
     TimedOut,
     Unreachable,
 )
-from tasks.models.base import REQUESTS, Capabilities, Completion, Endpoint, Kind, Requests, Streaming
+from tasks.models.base import (
+    REQUESTS,
+    Answer,
+    Capabilities,
+    Completion,
+    EmbeddingEndpoint,
+    Embeddings,
+    Endpoint,
+    Kind,
+    Requests,
+    ServedModel,
+    Streaming,
+)
+from tasks.types import Message
 
 ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30
 """After so many a call that fails while others are answered is its own fault; "too many requests" may be bad luck for longer."""
@@ -40,6 +54,8 @@ WORTH_TELLING = 3.0
 """Seconds without an answer after which it is told what is waited for."""
 TEMPLATE_TOKENS = 64
 """What a chat template may add to a prompt: its markers, a system prompt of its own."""
+TOKENS_AROUND_A_TEXT = 4
+"""What an embedding model may add to a text: its first and last token, a prefix."""
 LENGTHS = ("max_tokens", "max_completion_tokens")
 ANSWER_TOKENS = 1024
 """Set aside for the answer to a call that does not say how long it may be."""
@@ -64,17 +80,52 @@ class Tally:
     unreported_prompt: int = 0
     unreported_completion: int = 0
 
-    def count(self, answer: Completion) -> None:
+    def count(self, answer: Answer) -> None:
         self.answered += 1
         self.prompt_tokens += answer.prompt_tokens or 0
         self.completion_tokens += answer.completion_tokens or 0
         self.seconds += answer.latency
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A call: what is sent, for which stage, and the length of its body in bytes."""
+Answered = TypeVar("Answered", bound=Answer)
 
+
+class Request(ABC, Generic[Answered]):
+    """A call of one kind: what is asked of which model, for which stage of the work. `length` is what is sent, in bytes."""
+
+    endpoint: ServedModel
+    stage: str
+    length: int
+
+    @abstractmethod
+    async def send(self) -> Answered:
+        """Sends it once. Raises the errors of tasks.errors, nothing else."""
+
+    @abstractmethod
+    async def ping(self) -> None:
+        """Asks the same model the smallest question of this kind. Raises like `send`."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The most tokens that the prompt can have: none is shorter than a byte."""
+        return self.length + TEMPLATE_TOKENS
+
+    @property
+    @abstractmethod
+    def completion_tokens(self) -> int:
+        """The most tokens that the answer can have."""
+
+    @property
+    def tokens(self) -> float:
+        """What it likely takes at most, as providers count a minute's tokens."""
+        return self.prompt_tokens / 4 + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest(Request[Completion]):
+    """A chat, or a raw prompt."""
+
+    endpoint: Endpoint
     kind: Kind
     body: Mapping[str, Any]
     draw: int
@@ -84,19 +135,42 @@ class Request:
     """Told the text so far while the answer is written, where somebody watches."""
 
     @property
-    def prompt_tokens(self) -> int:
-        """The most tokens that the prompt can have: none is shorter than a byte."""
-        return self.length + TEMPLATE_TOKENS
-
-    @property
     def completion_tokens(self) -> int:
         limits = [self.body.get(name) for name in LENGTHS]
         return max((int(most) for most in limits if most), default=ANSWER_TOKENS) * int(self.body.get("n") or 1)
 
+    async def send(self) -> Completion:
+        if self.heard is not None and isinstance(self.endpoint, Streaming):
+            return await self.endpoint.stream(self.kind, self.body, self.draw, self.heard)
+        return await self.endpoint.send(self.kind, self.body, self.draw)
+
+    async def ping(self) -> None:
+        hello = "Hello" if self.kind == "complete" else [Message(role="user", content="Hello")]
+        await self.endpoint.send(self.kind, self.endpoint.request(self.kind, hello, {"max_tokens": 1}), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest(Request[Embeddings]):
+    """Texts that are to become vectors."""
+
+    endpoint: EmbeddingEndpoint
+    texts: Sequence[str]
+    stage: str
+    length: int
+
     @property
-    def tokens(self) -> float:
-        """What it likely takes at most, as providers count a minute's tokens."""
-        return self.prompt_tokens / 4 + self.completion_tokens
+    def prompt_tokens(self) -> int:
+        return self.length + TOKENS_AROUND_A_TEXT * len(self.texts)
+
+    @property
+    def completion_tokens(self) -> int:
+        return 0
+
+    async def send(self) -> Embeddings:
+        return await self.endpoint.embed(self.texts)
+
+    async def ping(self) -> None:
+        await self.endpoint.embed(["Hello"])
 
 
 @dataclass
@@ -150,13 +224,13 @@ class EndpointClient:
         return f"No answer since {since:%H:%M:%S}. {self._last_failure} Trying again until {until:%H:%M}."
 
     async def answer(
-        self, endpoint: Endpoint, request: Request, tally: Tally, keep: Callable[[Completion], Awaitable[None]]
-    ) -> Completion:
+        self, request: Request[Answered], tally: Tally, keep: Callable[[Answered], Awaitable[None]]
+    ) -> Answered:
         """One call, tried until it is answered and kept. Its place is held until then: no more can be lost by a kill."""
-        tries = Attempts(self.answers)
+        endpoint, tries = request.endpoint, Attempts(self.answers)
         lane = f"{request.stage} {endpoint.identity}"
         while True:
-            held = await self._set_aside(endpoint, request)
+            held = await self._set_aside(request)
             settled, requests = False, Requests()
             try:
                 await self.pace.take(request.tokens, self.halt)
@@ -166,7 +240,7 @@ class EndpointClient:
                     REQUESTS.set(requests := Requests())  # of this call's own task
                     sent = time.monotonic()
                     try:
-                        answer = await _sent(endpoint, request)
+                        answer = await request.send()
                     except EndpointRefused as error:
                         self.trouble = error
                         raise
@@ -174,12 +248,12 @@ class EndpointClient:
                         failure = error
                         settled = isinstance(error, TimedOut)  # it may have been answered, and is paid for then
                         if settled:
-                            self._use(held, endpoint, request, tally, None, None)
+                            self._use(held, request, tally, None, None)
                     else:
                         self._answered(request, answer)
                         tally.count(answer)
                         settled = True
-                        self._use(held, endpoint, request, tally, answer.prompt_tokens, answer.completion_tokens)
+                        self._use(held, request, tally, answer.prompt_tokens, answer.completion_tokens)
                         try:
                             await keep(answer)
                         except Exception as error:  # where nothing can be kept, nothing more is asked for
@@ -194,25 +268,23 @@ class EndpointClient:
                     self.account.give_back(held)
             tally.failed_attempts += 1
             tries.count(self.answers)
-            await self._bear(endpoint, request.kind, failure, tries, sent)
+            await self._bear(request, failure, tries, sent)
 
-    async def _set_aside(self, endpoint: Endpoint, request: Request) -> Use:
+    async def _set_aside(self, request: Request[Any]) -> Use:
         self._go_on()
         try:
-            return await self.account.reserve(endpoint.name, request.prompt_tokens, request.completion_tokens)
+            return await self.account.reserve(request.endpoint.name, request.prompt_tokens, request.completion_tokens)
         except BudgetSpent as error:
             self.trouble = error
             raise
 
-    def _use(
-        self, held: Use, endpoint: Endpoint, request: Request, tally: Tally, prompt: int | None, completion: int | None
-    ) -> None:
+    def _use(self, held: Use, request: Request[Any], tally: Tally, prompt: int | None, completion: int | None) -> None:
         """Counts what a call took; the most that it can have taken, where the endpoint did not say."""
         if prompt is None or completion is None:
             prompt, completion = request.prompt_tokens, request.completion_tokens
             tally.unreported_prompt += prompt
             tally.unreported_completion += completion
-        self.account.settle(held, endpoint.name, prompt, completion)
+        self.account.settle(held, request.endpoint.name, prompt, completion)
 
     def _go_on(self) -> None:
         """Raises what keeps this call from being sent."""
@@ -221,7 +293,7 @@ class EndpointClient:
         if self.halt.on:
             raise Stopped("Stopped before this call was sent.")
 
-    def _answered(self, request: Request, answer: Completion) -> None:
+    def _answered(self, request: Request[Any], answer: Answer) -> None:
         if self.failing_since is not None and time.monotonic() - self.failing_since > WORTH_TELLING:
             self.outages += 1
         self.answers, self.failing_since = self.answers + 1, None
@@ -229,7 +301,7 @@ class EndpointClient:
         if answer.prompt_tokens is not None and answer.completion_tokens is not None:
             self.pace.used(request.tokens, answer.prompt_tokens + answer.completion_tokens)
 
-    async def _bear(self, endpoint: Endpoint, kind: Kind, failure: CallFailed, tries: Attempts, sent: float) -> None:
+    async def _bear(self, request: Request[Any], failure: CallFailed, tries: Attempts, sent: float) -> None:
         """Waits before the next try, or raises where there is none."""
         now = time.monotonic()
         away = isinstance(failure, Overloaded | Unreachable)
@@ -238,7 +310,7 @@ class EndpointClient:
         if not away and tries.alone + tries.unclear >= ATTEMPTS:
             if not tries.unclear:
                 raise failure
-            if not await self._answers_at_all(endpoint, kind):
+            if not await self._answers_at_all(request):
                 away, tries.unclear, tries.up = True, 0, False
             elif tries.up:
                 raise failure
@@ -276,25 +348,16 @@ class EndpointClient:
             if asking is not None and not asking.done():
                 asking.cancel()
 
-    async def _answers_at_all(self, endpoint: Endpoint, kind: Kind) -> bool:
+    async def _answers_at_all(self, request: Request[Any]) -> bool:
         """Whether the endpoint answers the smallest of questions. Those who ask at the same time ask once."""
         if self._knocking is None or self._knocking.done():
-            self._knocking = asyncio.ensure_future(_ping(endpoint, kind))
+            self._knocking = asyncio.ensure_future(_is_answered(request))
         return await asyncio.shield(self._knocking)
 
 
-async def _sent(endpoint: Endpoint, request: Request) -> Completion:
-    if request.heard is not None and isinstance(endpoint, Streaming):
-        return await endpoint.stream(request.kind, request.body, request.draw, request.heard)
-    return await endpoint.send(request.kind, request.body, request.draw)
-
-
-async def _ping(endpoint: Endpoint, kind: Kind) -> bool:
-    body = endpoint.request(
-        kind, "Hello" if kind == "complete" else [{"role": "user", "content": "Hello"}], {"max_tokens": 1}
-    )
+async def _is_answered(request: Request[Any]) -> bool:
     try:
-        await endpoint.send(kind, body, 0)
+        await request.ping()
     except CallFailed:
         return False
     except ModelError:

@@ -55,8 +55,8 @@ def completion(answer: Any, model: str, latency: float, secrets: list[str]) -> C
         model=model,
         reasoning=mask_whole(apart or thought, secrets) if apart or thought else None,
         finish_reason=mask(str(finish_reason)[:LONGEST_NAME], secrets),
-        prompt_tokens=_count(prompt_tokens),
-        completion_tokens=_count(completion_tokens),
+        prompt_tokens=token_count(prompt_tokens),
+        completion_tokens=token_count(completion_tokens),
         latency=latency,
         logprobs=_compact(logprobs),
         revision=mask(revision[:LONGEST_NAME], secrets),
@@ -238,6 +238,6 @@ def _is_token(value: Any) -> bool:
     return abs(logprob) <= FAR  # which what is no number is not
 
 
-def _count(value: Any) -> int | None:
+def token_count(value: Any) -> int | None:
     """A number of tokens; None for what can be none, and would upset a budget."""
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None

@@ -1,18 +1,21 @@
 """What a model is to a task, and what an endpoint is to the engine.
 
 A task sees a `Model`: two calls, with retries, limits and memory already taken care of. The engine drives an `Endpoint`:
-it builds a request body, which is hashed for the memo, and sends it once.
+it builds a request body, which is hashed for the memo, and sends it once. An `EmbeddingEndpoint` turns texts into vectors.
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from tasks.types import Message
 
 CONNECTING = 10.0
 """Seconds in which an endpoint has to take a connection."""
+TEXTS_AT_ONCE = 64
+"""Texts in one request for vectors; some endpoints take no more."""
 Kind = Literal["chat", "complete"]
 OPEN_TURN: Mapping[str, bool] = {"add_generation_prompt": False, "continue_final_message": True}
 """Fields of a chat request that leave the last message open, where Capabilities.continues_turns."""
@@ -125,6 +128,35 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Vectors of texts, in the texts' order and all of one length. `latency` is in seconds."""
+
+    vectors: "Sequence[array[float]]"
+    prompt_tokens: int | None = None
+    latency: float = 0.0
+
+    @property
+    def completion_tokens(self) -> int:
+        """Nothing is written."""
+        return 0
+
+
+class Answer(Protocol):
+    """What is counted of every answer, whatever was asked."""
+
+    @property
+    def prompt_tokens(self) -> int | None: ...
+
+    @property
+    def completion_tokens(self) -> int | None: ...
+
+    @property
+    def latency(self) -> float:
+        """Seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a probe found that an endpoint can do. `context` is in tokens for one request, None if it does not say."""
 
@@ -144,14 +176,8 @@ class Capabilities:
     """Which model on the Hub it says to serve, whatever name it serves it under."""
 
 
-class Model(Protocol):
-    """What a task calls.
-
-    Options: temperature, top_p, max_tokens, least_tokens (room that an answer needs: the model's own limit counts where it is
-    longer), usual_tokens (a task's own limit: a longer one that a person set for the model counts), stop, schema (a JSON
-    schema), logprobs, and draw, the number of this draw of the prompt (by itself, the first call of a prompt is draw 0, the
-    next draw 1).
-    """
+class Named(Protocol):
+    """What models and endpoints tell of themselves without being asked over the network."""
 
     @property
     def name(self) -> str: ...
@@ -161,11 +187,42 @@ class Model(Protocol):
         """The user's own chat template, or where it is: a family, a model on the Hub, a folder."""
         ...
 
+
+class Model(Named, Protocol):
+    """What a task calls.
+
+    Options: temperature, top_p, max_tokens, least_tokens (room that an answer needs: the model's own limit counts where it is
+    longer), usual_tokens (a task's own limit: a longer one that a person set for the model counts), stop, schema (a JSON
+    schema), logprobs, and draw, the number of this draw of the prompt (by itself, the first call of a prompt is draw 0, the
+    next draw 1).
+    """
+
     async def capabilities(self) -> Capabilities: ...
 
     async def chat(self, messages: Sequence[Message], **options: Any) -> Completion: ...
 
     async def complete(self, prompt: str, **options: Any) -> Completion: ...
+
+
+Wrapped = TypeVar("Wrapped", bound=Named)
+
+
+@dataclass
+class ModelProxy(Generic[Wrapped]):
+    """A model that stands before another model, or before an endpoint, and goes by its name and template.
+
+    A subclass is a `Model`: it adds the calls, and what it does on their way.
+    """
+
+    wrapped: Wrapped
+
+    @property
+    def name(self) -> str:
+        return self.wrapped.name
+
+    @property
+    def template(self) -> str | None:
+        return self.wrapped.template
 
 
 @dataclass
@@ -204,8 +261,8 @@ class DialectMemo(Protocol):
     async def keep_dialect(self, endpoint: str, dialect: str) -> None: ...
 
 
-class Endpoint(Protocol):
-    """One model at one address, as the engine drives it."""
+class ServedModel(Protocol):
+    """One model at one address, whatever it is asked."""
 
     @property
     def identity(self) -> str:
@@ -216,10 +273,21 @@ class Endpoint(Protocol):
     def name(self) -> str: ...
 
     @property
-    def template(self) -> str | None: ...
-
-    @property
     def limits(self) -> Limits: ...
+
+    async def close(self) -> None: ...
+
+
+class EmbeddingEndpoint(ServedModel, Protocol):
+    """A model that turns texts into vectors."""
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Sends at most TEXTS_AT_ONCE texts, once. Raises the errors of tasks.errors, nothing else."""
+        ...
+
+
+class Endpoint(ServedModel, Named, Protocol):
+    """A model that writes, as the engine drives it."""
 
     @property
     def timeout(self) -> float: ...
@@ -237,5 +305,3 @@ class Endpoint(Protocol):
         ...
 
     async def probe(self) -> Capabilities: ...
-
-    async def close(self) -> None: ...

@@ -14,12 +14,13 @@ import json
 import math
 import os
 import re
+import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from tasks.errors import (
     CallFailed,
@@ -549,7 +550,7 @@ class OpenAIEndpoint:
 
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
             return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
-        reason = self._clean(_why_not(error))
+        reason = self._clean(_why_not(error, "" if self._proxy else self.url))
         if self._proxy:
             return Unreachable(
                 f"{self.url} can't be reached through the proxy {without_login(self._proxy)} ({reason}). Is the proxy right that "
@@ -627,8 +628,11 @@ class OpenAIEndpoint:
         await asyncio.sleep(0)  # the transport closes its connections in the loop's next turn
 
 
-def _why_not(error: BaseException) -> str:
-    """Why an address can't be reached, in plain words; the transport's own where there are none."""
+def _why_not(error: BaseException, url: str) -> str:
+    """Why an address can't be reached, in plain words; the transport's own where there are none.
+
+    `url` is what was connected to, "" where that was a proxy.
+    """
     import aiohttp
 
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -641,7 +645,30 @@ def _why_not(error: BaseException) -> str:
         return error.os_error.strerror or "it does not speak TLS as https:// asks for"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "it hung up without an answer"
+    causes = list(_causes(error))  # the openai client's transport says no more than that it did not work
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        port = _port_of(url)
+        return f"nothing answers at port {port}" if port else "nothing answers there"
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return (
+            f"there is no server of the name {urlsplit(url).hostname}, or no network"
+            if url
+            else "there is no such server"
+        )
     return str(error) or type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and what it came of."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _port_of(url: str) -> int | None:
+    parts = urlsplit(url)
+    return parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _texts_of(body: Mapping[str, Any] | None) -> tuple[str, ...]:

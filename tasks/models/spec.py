@@ -50,9 +50,9 @@ class ModelSpec:
     temperature: float | None = setting(None, "Sampling temperature; empty leaves it to the endpoint.")
     top_p: float | None = setting(None, "Nucleus sampling; empty leaves it to the endpoint.")
     max_tokens: int = setting(
-        DEFAULT_TOKENS, "Most tokens in one answer; 0 leaves it to the endpoint.", label="Longest answer"
+        DEFAULT_TOKENS, "Most tokens in one answer; 0 leaves it to the endpoint.", label="Max tokens"
     )
-    concurrency: int = setting(16, "Most calls at the same time.", label="At once")
+    concurrency: int = setting(16, "Most calls at the same time.")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
     requests_per_minute: int = setting(0, "Most requests a minute, where the provider allows so many; 0: no limit.")
     tokens_per_minute: int = setting(
@@ -79,12 +79,14 @@ class ModelSpec:
         label="Not sent",
     )
     token_limit: Literal["", "max_tokens", "max_completion_tokens"] = setting(
-        "", "What the field is called that limits an answer: max_tokens or max_completion_tokens; detected if empty.",
-        label="Name of the limit",
+        "", "What the endpoint calls the field that limits an answer: max_tokens or max_completion_tokens; detected if empty.",
+        label="Name of the limit", page="What the endpoint calls the field that limits an answer.",
+        choices={"": "Detected", "max_tokens": "max_tokens", "max_completion_tokens": "max_completion_tokens"},
     )  # fmt: skip
     answer_format: Literal["", "json_schema", "json_object", "text"] = setting(
         "", "How an answer's form is asked for at first: json_schema, json_object or text; detected if empty.",
-        label="Form of answers",
+        label="Form of answers", page="How the form of an answer is asked for at first.",
+        choices={"": "Detected", "json_schema": "By a JSON schema", "json_object": "As any JSON", "text": "In words"},
     )  # fmt: skip
     key_header: str = setting("", "Header that carries the key, where it is not Authorization: as x-api-key.")
     headers: dict[str, str] = setting({}, "More headers, as a gateway wants them; never a key.")
@@ -169,7 +171,7 @@ class ModelSpec:
         if not 0 <= self.max_tokens <= MOST_TOKENS:
             raise SettingsError(
                 f"max_tokens of a model must not be below zero, and at most {MOST_TOKENS:,}.", setting="max_tokens",
-                page=f"The longest answer must not be below zero, and at most {MOST_TOKENS:,}; 0 leaves it to the endpoint.",
+                page=f"Max tokens must not be below zero, and at most {MOST_TOKENS:,}; 0 leaves it to the endpoint.",
             )  # fmt: skip
         if not 0 < self.timeout < math.inf:
             raise SettingsError("timeout of a model must be above zero.", setting="timeout")
@@ -191,7 +193,7 @@ class ModelSpec:
             raise SettingsError(
                 f"concurrency of a model must be from 1 to {MOST_AT_ONCE}.",
                 setting="concurrency",
-                page=f"At once must be from 1 to {MOST_AT_ONCE:,}.",
+                page=f"Concurrency must be from 1 to {MOST_AT_ONCE:,}.",
             )
 
     @property

@@ -70,8 +70,8 @@ def closes(paragraph: str) -> bool:
         or not line.endswith(SENTENCE_END)
     ):
         return False
-    words = line.split()
-    brief = len(line) <= BRIEF_WITHOUT_SPACES + 1 if len(words) == 1 and not line.isascii() else len(words) <= BRIEF
+    terms = line.split()
+    brief = len(line) <= BRIEF_WITHOUT_SPACES + 1 if len(terms) == 1 and not line.isascii() else len(terms) <= BRIEF
     return brief or line.endswith(("!", "！"))
 
 

@@ -138,8 +138,8 @@ def announces(line: Line) -> bool:
 
 def is_caption(line: Line) -> bool:
     """True for the few words over a part of a list: "Places:"."""
-    words = line.text.split()
-    return line.text.endswith("**") or len(words) < 3 or (len(words) <= 4 and POINTING.search(line.text) is None)
+    terms = line.text.split()
+    return line.text.endswith("**") or len(terms) < 3 or (len(terms) <= 4 and POINTING.search(line.text) is None)
 
 
 def is_rule(text: str) -> bool:
@@ -177,17 +177,17 @@ def untitled(item: str) -> str:
     if title is None or not is_label(title[1]):
         return item
     rest = item[title.end() :]
-    words = rest.split()
-    if words and LABEL.match(f"{title[1]}:"):
+    terms = rest.split()
+    if terms and LABEL.match(f"{title[1]}:"):
         return rest
-    whole = len(words) >= 3 and not words[0][0].islower() and words[0].casefold().strip('"“') not in CARRIES_ON
+    whole = len(terms) >= 3 and not terms[0][0].islower() and terms[0].casefold().strip('"“') not in CARRIES_ON
     return rest if whole or not title[1].strip() else item
 
 
 def is_label(text: str) -> bool:
     """True for a few words that are written like a title."""
-    words = text.split()
-    return 0 < len(words) <= 5 and all(word in SMALL or not word[0].islower() for word in words)
+    terms = text.split()
+    return 0 < len(terms) <= 5 and all(word in SMALL or not word[0].islower() for word in terms)
 
 
 def is_sentence(text: str) -> bool:

@@ -156,6 +156,11 @@ def track(done: int, total: int | None, label: str, failed: int = 0) -> Markup:
     )
 
 
+def title(name: str) -> str:
+    """A name with hyphens as it is shown: "Instruction following"."""
+    return name.replace("-", " ").capitalize()
+
+
 def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[int], Markup] | None = None) -> Markup:
     """A histogram of ratings by level. With `leads`, which gives a rating's attributes, each bar is a button."""
     top = max(counts) or 1

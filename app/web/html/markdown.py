@@ -93,10 +93,10 @@ def _parser(*, is_ours: bool = False) -> "MarkdownIt":
         def normalizeLink(self, url: str) -> str:  # noqa: N802 - the library's names
             return url
 
-        def normalizeLinkText(self, link: str) -> str:  # noqa: N802
+        def normalizeLinkText(self, link: str) -> str:  # noqa: N802 - the library's names
             return link
 
-        def validateLink(self, url: str) -> bool:  # noqa: N802
+        def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's names
             return True
 
     parser = Parser("commonmark", {"html": False, "breaks": not is_ours, "maxNesting": DEEPEST})
@@ -286,9 +286,9 @@ def _our_heading_ends(self: Any, tokens: "Sequence[Token]", at: int, options: An
 def _our_link(self: Any, tokens: "Sequence[Token]", at: int, options: Any, env: Any) -> Markup:
     address = str(tokens[at].attrGet("href") or "")
     links = env.setdefault("links", [])
-    if found := TO_DOCUMENT.fullmatch(address):
+    if link := TO_DOCUMENT.fullmatch(address):
         links.append(Markup("</a>"))
-        topic, heading = found[1] or env["topic"], found[2] or ""
+        topic, heading = link[1] or env["topic"], link[2] or ""
         return markup('<a href="#{}" data-doc="{}" data-at="{}">', topic, topic, heading)
     if address.startswith("https://"):
         links.append(Markup('<span aria-hidden="true"> ↗</span></a>'))

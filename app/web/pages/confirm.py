@@ -1,4 +1,4 @@
-"""Keeping things under a name, as recipes and sets of models do it: nothing is replaced or deleted without being asked."""
+"""Keeping things under a name, as recipes and model presets do it: nothing is replaced or deleted without being asked."""
 
 import time
 from collections.abc import Callable
@@ -59,10 +59,10 @@ def kept(own: Own, typed: str, keep: Callable[[str], bool], problem: str) -> Don
     return Done(own=own(Confirmation(replacing=name)))
 
 
-def deleted(name: str, what: str, asked: Confirmation, own: Own, delete: Callable[[str], bool]) -> Done:
+def deleted(name: str, what: str, confirmation: Confirmation, own: Own, delete: Callable[[str], bool]) -> Done:
     """The first click asks, a second one deletes."""
-    if asked.deleting != name or time.monotonic() - asked.since < TWICE:
-        since = time.monotonic() if asked.deleting != name else asked.since
+    if confirmation.deleting != name or time.monotonic() - confirmation.since < TWICE:
+        since = time.monotonic() if confirmation.deleting != name else confirmation.since
         return Done(own=own(Confirmation(deleting=name, since=since)))
     if not delete(name):
         raise SettingsError(f"There is no {what} named '{name}' any more.")

@@ -85,7 +85,7 @@ def _settings(board: Board) -> None:
             "answers.n",
             gr.Number(
                 None,
-                label="Answers each",
+                label="Responses per row",
                 precision=0,
                 interactive=True,
                 min_width=100,
@@ -112,10 +112,10 @@ def _settings(board: Board) -> None:
             form.add(
                 "inputs.limit", gr.Number(None, label="Most input rows", precision=0, interactive=True, min_width=100)
             )
-    look_at = gr.Button(
-        "Prompt that will be sent", variant="secondary", size="sm", elem_id="peek", elem_classes="quiet"
+    prompt_button = gr.Button(
+        "Prompt that will be sent", variant="secondary", size="sm", elem_id="first-prompt", elem_classes="quiet"
     )
-    board.act(look_at.click, peek, forms=True)
+    board.act(prompt_button.click, show_prompt, forms=True)
     board.part(prompt)
 
 
@@ -202,7 +202,7 @@ def facts(look: RunView) -> Markup:
 
 
 def _range(tokens: int, spread: float | None) -> str:
-    """ "5,200", or from how many to how many: "4,800–5,600"; "up to 14,000" where there may be next to none."""
+    """As “5,200”, or from how many to how many: “4,800–5,600”; “up to 14,000” where there may be next to none."""
     if not spread or round(tokens * spread) < 1:
         return f"{tokens:,}"
     least, most = (float(f"{max(0.0, tokens * (1 + sign * spread)):.2g}") for sign in (-1, 1))
@@ -364,7 +364,7 @@ def on_cards(act: Act) -> Done:
     return preview(act) if act.word == "try" else row_edits.change(act)
 
 
-def peek(act: Act) -> Done:
+def show_prompt(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
     recipe = act.state.recipe(act.filled)
     serialized = recipe_text(recipe)

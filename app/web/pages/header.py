@@ -117,7 +117,7 @@ def _step(word: str, number: int, total: int) -> Markup:
 def connections(look: RunView) -> list[tuple[str, str, str, str]]:
     """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
     models = [_model(look, role) for role in ("generator", "labeller")]
-    argilla = look.state.standby.argilla
+    argilla = look.state.services.argilla
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
     if look.working and look.job is not None and look.job.what in ("push", "pull"):
         word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
@@ -145,7 +145,7 @@ def _model(look: RunView, role: str) -> tuple[str, str, str, str]:
         if role == "labeller" and recipe.rating is not None:
             return title, "rating", "busy", named_model(spec)
     if spec.preset == "local":
-        model = look.state.standby.model
+        model = look.state.services.model
         word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
         return title, word, tone, model.words or "built-in model, for trying only"
     trial = look.trial(spec)

@@ -209,7 +209,7 @@ def ratings(look: RunView) -> Markup:
         message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return fragments.panel("Ratings", "none yet", fragments.note(message))
     aspects, models = by_aspect(rating_counts), by_model(rating_counts)
-    named = look.rubrics.name
+    named = look.rubrics.title
     notes = joined(_advice(advice.on_scale(named(key), scale)) for key, scale in aspects.items())
     aspect_plot = plots.plot(
         "Rating by aspect", "how many of each; at the right the mean",
@@ -240,7 +240,7 @@ def by_length(look: RunView) -> Markup:
     body = markup('{}<p class="finding">{}</p>{}', plots.dots(every), _finding(every), _advice(advice.on_length(every)))
     if len(aspects) > 1 and every.n >= LEAST:
         rows = [
-            [look.rubrics.name(aspect), _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects
+            [look.rubrics.title(aspect), _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects
         ]
         body += fragments.table(["aspect", "rank correlation with length", "responses"], rows)
     return plots.plot(
@@ -272,7 +272,7 @@ def agreement(look: RunView) -> Markup:
         return fragments.panel(labeller, "audit sample", body) + fragments.panel(reviewers, "audit sample", body)
     line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
     tables = joined(
-        _measures(look.rubrics.name(aspect), measures)
+        _measures(look.rubrics.title(aspect), measures)
         + _caveat(agreement.left_out(aspect))
         + _advice(advice.on_labeller(agreement, aspect))
         for aspect, measures in agreement.labeller.items()
@@ -317,7 +317,7 @@ def _crossed(look: RunView, agreement: Agreement) -> Markup:
         return fragments.note(
             f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's."
         )
-    tables = joined(plots.heat(look.rubrics.name(aspect), table) for aspect, table in agreement.tables.items())
+    tables = joined(plots.heat(look.rubrics.title(aspect), table) for aspect, table in agreement.tables.items())
     pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
     legend = fragments.note(
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
@@ -338,7 +338,7 @@ def _reviewers(look: RunView, agreement: Agreement) -> Markup:
     if agreement.spread:
         most = max(map(len, agreement.spread.values()))
         far = [
-            [look.rubrics.name(aspect), *counts, *[""] * (most - len(counts))]
+            [look.rubrics.title(aspect), *counts, *[""] * (most - len(counts))]
             for aspect, counts in agreement.spread.items()
         ]
         shown += fragments.table(["Responses whose ratings differ by", *range(most)], far)

@@ -1,4 +1,4 @@
-"""Sets of models: the generator, the response models and the labeller, kept together under a name."""
+"""Model presets: the generator, the response models and the labeller, kept together under a name."""
 
 from dataclasses import replace
 
@@ -17,13 +17,13 @@ from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build as built
 
-WHAT = "set of models"
+WHAT = "model preset"
 
 
 def build(board: Board) -> None:
     """The strip on the page Models."""
     with gr.Column(elem_classes=["card", "sets"]):
-        board.part(lambda look: fragments.card_head("Sets of models", _line(look)))
+        board.part(lambda look: fragments.card_head("Model presets", _line(look)))
         board.part(listed, choose, elem_id="model-sets")
         with gr.Row(elem_classes="keep"):
             name = gr.Textbox(

@@ -148,15 +148,24 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
     with gr.Row():
         form.add(
             f"{role}.temperature",
-            gr.Number(None, label="Temperature", interactive=True, min_width=80, placeholder="theirs", step=0.1),
+            gr.Number(
+                None,
+                label="Temperature",
+                interactive=True,
+                scale=3,
+                min_width=108,
+                placeholder="provider default",
+                step=0.1,
+                elem_classes="temperature",
+            ),
         )
         form.add(
             f"{role}.max_tokens",
-            gr.Number(1024, label="Longest answer", precision=0, interactive=True, min_width=80),
+            gr.Number(1024, label="Max tokens", precision=0, interactive=True, scale=2, min_width=68),
         )
         form.add(
             f"{role}.concurrency",
-            gr.Number(16, label="At once", precision=0, interactive=True, min_width=80),
+            gr.Number(16, label="Concurrency", precision=0, interactive=True, scale=2, min_width=68),
         )
     board.dress(key, lambda look: _key_field(look, role))
     board.dress(address, lambda look: _address_field(look, role))
@@ -238,7 +247,8 @@ def _typed_field(look: RunView, role: str) -> Any:
 
 def preset_chosen(act: Act, role: str) -> Done:
     """Another provider: its own address and key variable, and no model or price of the one before. An address of one's own
-    keeps what stands there, but never the key of a provider. How the built-in model samples is nothing for another one."""
+    keeps what stands there, but never the key of a provider. How the built-in model samples is nothing for another one.
+    """
     chosen = str(act.filled[f"{role}.preset"] or "")
     preset = PRESETS.get(chosen)
     own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
@@ -458,8 +468,8 @@ def _pill(look: RunView, role: str) -> Markup:
     spec = look.described(role)
     if spec is None:
         return fragments.pill("not set up", "warn")
-    if spec.preset == "local" and look.state.standby.model.state != "ready":
-        state = look.state.standby.model.state
+    if spec.preset == "local" and look.state.services.model.state != "ready":
+        state = look.state.services.model.state
         return fragments.pill("starting" if state == "starting" else "off", "busy" if state == "starting" else "bad")
     trial = look.trial(spec)
     if trial is None:
@@ -514,8 +524,8 @@ def responders(look: RunView) -> Markup:
 def _probe(look: RunView, role: str) -> Markup:
     spec = look.described(role)
     trial = look.trial(spec) if spec else None
-    if spec is not None and spec.preset == "local" and look.state.standby.model.state == "off":
-        return markup('<div class="probe">{}</div>', fragments.problem(look.state.standby.model.words))
+    if spec is not None and spec.preset == "local" and look.state.services.model.state == "off":
+        return markup('<div class="probe">{}</div>', fragments.problem(look.state.services.model.words))
     note = (
         Markup('<p class="facts">The built-in model is for trying only.</p>')
         if spec is not None and spec.preset == "local"
@@ -569,7 +579,7 @@ def _seconds(trial: ModelCheck) -> str:
 
 def argilla(look: RunView) -> Markup:
     """Where people review, and whether it is there."""
-    state = look.state.standby.argilla
+    state = look.state.services.argilla
     own = not look.state.settings.argilla_url
     line = (
         "Where people review. This one came with Claywright and runs on this machine."

@@ -16,55 +16,55 @@ ALL = {"rows": "all that there are"}
 """What it means for a setting that none is given."""
 
 
-def parts_of(made: Recipe) -> dict[str, Any]:
-    return {f.name: getattr(made, f.name) for f in fields(made)}
+def parts_of(recipe: Recipe) -> dict[str, Any]:
+    return {f.name: getattr(recipe, f.name) for f in fields(recipe)}
 
 
 def settings_of(parts: Mapping[str, Any]) -> dict[str, str]:
     """Every setting of a recipe's parts, also those at their default: {"task › n_turns": "2"}."""
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for name, part in parts.items():
         if name == "task":
-            found["task › kind"] = kind_of(part)
+            settings["task › kind"] = kind_of(part)
         if is_dataclass(part) and not isinstance(part, type):
             if name in OPTIONAL:
-                found[name] = "yes"
-            _flatten(asdict(part), name, found)
+                settings[name] = "yes"
+            _flatten(asdict(part), name, settings)
         elif name == "responders":
-            found["response models"] = _number(part)
-            for place, spec in enumerate(part, 1):
-                _flatten(asdict(spec), f"response model {place}", found)
+            settings["response models"] = _number(part)
+            for number, spec in enumerate(part, 1):
+                _flatten(asdict(spec), f"response model {number}", settings)
         else:
-            found[name] = ALL.get(name, NONE) if part is None else _words(part)
-    return found
+            settings[name] = ALL.get(name, NONE) if part is None else _in_words(part)
+    return settings
 
 
 def differing(left: Mapping[str, str], right: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """(setting, left, right) of those that are not the same."""
     names = dict.fromkeys([*left, *right])
     both = [(name, left.get(name, NOT_THERE), right.get(name, NOT_THERE)) for name in names]
-    return [one for one in both if one[1] != one[2]]
+    return [setting for setting in both if setting[1] != setting[2]]
 
 
 def _number(specs: tuple[ModelSpec, ...]) -> str:
     return str(len(specs)) if specs else "none, the generator answers"
 
 
-def _flatten(values: Mapping[str, Any], place: str, found: dict[str, str]) -> None:
+def _flatten(values: Mapping[str, Any], prefix: str, settings: dict[str, str]) -> None:
     for name, value in values.items():
         if isinstance(value, Mapping):
-            _flatten(value, f"{place} › {name}", found)
+            _flatten(value, f"{prefix} › {name}", settings)
         else:
-            found[f"{place} › {name}"] = _words(value)
+            settings[f"{prefix} › {name}"] = _in_words(value)
 
 
-def _words(value: Any) -> str:
+def _in_words(value: Any) -> str:
     if value is None or value == "" or (isinstance(value, (list, tuple, dict)) and not value):
         return NONE
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return "\n".join(_words(one) for one in value)
+        return "\n".join(_in_words(item) for item in value)
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_words(inner)}" for name, inner in value.items())
+        return ", ".join(f"{name}: {_in_words(inner)}" for name, inner in value.items())
     return str(value)

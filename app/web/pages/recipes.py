@@ -1,4 +1,4 @@
-"""What is behind "Recipe" and "As a command", at the right end of the tabs: one drawer, closed until it is asked for.
+"""What is behind "Recipe" and "CLI command", at the right end of the tabs: one drawer, closed until it is asked for.
 
 The recipe of what the forms describe, to copy, save, open; two of them side by side; the command that does the same.
 """
@@ -25,7 +25,7 @@ from app.web.state import RunView
 from tasks.errors import ClaywrightError, SettingsError
 
 RECIPE, COMMAND = "recipe", "command"
-TITLES = {RECIPE: "Recipe", COMMAND: "As a command"}
+TITLES = {RECIPE: "Recipe", COMMAND: "CLI command"}
 LINES = {
     RECIPE: "What the forms say now: everything that makes these rows, but for keys.",
     COMMAND: "What this page would do now, as a line to type into a terminal.",
@@ -151,8 +151,8 @@ def kept(look: RunView) -> Markup:
     items = joined(_entry(entry, look) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = markup('<ul class="kept edged">{}</ul>', items) if items else none
-    asked = confirm.question(look.tab.drawer.confirmation, WHAT)
-    return markup("{}<h3>Saved recipes</h3>{}{}", asked, listed, recipe_compare.comparison(look, saved))
+    question = confirm.question(look.tab.drawer.confirmation, WHAT)
+    return markup("{}<h3>Saved recipes</h3>{}{}", question, listed, recipe_compare.comparison(look, saved))
 
 
 def _entry(entry: Kept, look: RunView) -> Markup:

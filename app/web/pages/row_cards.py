@@ -29,7 +29,8 @@ def row_card(
     results: Sequence[Checked] = (),
 ) -> Markup:
     """One row to read: where it comes from, what was asked, what was answered. `acts` are its buttons, `raw` is a fold, `results`
-    those of checks."""
+    those of checks.
+    """
     nothing: tuple[Message, ...] = ({"role": "user", "content": ""},)
     *before, last = row.messages or nothing
     conversation = joined(fragments.bubble(m["role"], readable(m)) for m in before)
@@ -215,14 +216,14 @@ def lead(look: RunView) -> Markup:
     page = job.mended_on if job is not None and job.trouble else ""
     if job is None or not page:
         return Markup()
-    role, words = _role(look, job.stage), f"Open {page.capitalize()}"
+    role, label = _role(look, job.stage), f"Open {page.capitalize()}"
     if not role:
-        return fragments.button(words, "lead", act="place", page=page)
+        return fragments.button(label, "lead", act="place", page=page)
     name = f"{role}.{job.setting}"
     has_address = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     if name not in look.filled or (job.setting in ("url", "model", "key_env") and not has_address):
         name = f"{role}.preset"
-    return fragments.button(f"{words} → {role.capitalize()}", "lead", act="place", page=page, field=name)
+    return fragments.button(f"{label} → {role.capitalize()}", "lead", act="place", page=page, field=name)
 
 
 def _role(look: RunView, stage: str) -> str:
@@ -233,7 +234,7 @@ def _role(look: RunView, stage: str) -> str:
 
 
 def _pace(look: RunView) -> tuple[str, list[tuple[object, str]]]:
-    """(how long still, numbers of the work)"""
+    """How long it still takes, in words; and numbers of the work, each with what it counts."""
     job = look.job
     if job is None or job.execution is None:
         return (job.saying if job else "") or "Starting", []

@@ -149,9 +149,9 @@ def new_run(act: Act) -> Done:
 def end(act: Act) -> Done:
     """The first click asks, a second one deletes; never while something works on the run."""
     run = act.state.run(act.text("id"))
-    asked = act.tab.switcher
-    if asked.deleting != run.id or time.monotonic() - asked.since < TWICE:
-        since = time.monotonic() if asked.deleting != run.id else asked.since
+    switcher = act.tab.switcher
+    if switcher.deleting != run.id or time.monotonic() - switcher.since < TWICE:
+        since = time.monotonic() if switcher.deleting != run.id else switcher.since
         return Done(own=SwitcherPart(deleting=run.id, since=since))
     try:
         act.state.delete_run(run)

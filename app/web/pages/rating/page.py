@@ -193,7 +193,7 @@ def earlier(look: RunView) -> Markup:
     known = judge.known
     rated_rows = look.counted(stats.versions) or []
     old = [
-        f"{count(rows, 'row')} by another version of “{known.name(key)}”"
+        f"{count(rows, 'row')} by another version of “{known.title(key)}”"
         for key, rubric, rows in rated_rows
         if rubric and key in judge.keys and rubric != known[key].hash
     ]
@@ -233,7 +233,7 @@ def ratings(look: RunView) -> Markup:
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
     return compared + plots.plot(
-        title, line, trying + plots.multiples(scales, named=look.rubrics.name), stats_tables.of_aspects(scales), look.run,
+        title, line, trying + plots.multiples(scales, named=look.rubrics.title), stats_tables.of_aspects(scales), look.run,
         "ratings-by-aspect",
         plots.remarks(scales),
     )  # fmt: skip

@@ -49,7 +49,7 @@ def build(board: Board) -> None:
 
 def which(look: RunView) -> Markup:
     """Where rows go now."""
-    standing, settings = look.state.standby.argilla, look.state.settings
+    standing, settings = look.state.services.argilla, look.state.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
     status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
     return markup('<p class="note">Rows go to <b>{}</b>: {}</p>', name, status)
@@ -82,6 +82,8 @@ def progress(look: RunView) -> Markup:
         return fragments.notice(job.trouble, "warn")
     if job.state == "working":
         done = job.pushed.sent + job.pushed.unchanged
+        if look.waiting:
+            return fragments.notice(f"{look.waiting} Stop ends it; what was sent stays in Argilla.", "warn")
         if job.what == "push" and job.total:
             speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
             return markup(
@@ -127,7 +129,7 @@ def outcome(look: RunView) -> str:
 
 def link(look: RunView) -> Markup:
     """The way to the records in Argilla, the most urgent first."""
-    sent, url = pushes(look), look.state.standby.argilla.url
+    sent, url = pushes(look), look.state.services.argilla.url
     if not sent or not url:
         return Markup()
     address = argilla.opening(look.state.settings, review_address(url, str(sent[0]["dataset_id"])))
@@ -156,7 +158,7 @@ def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) ->
 
     Argilla shows a record that is done to those who answered it.
     """
-    sent, url = pushes(look), look.state.standby.argilla.url
+    sent, url = pushes(look), look.state.services.argilla.url
     if not sent or not url or look.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])

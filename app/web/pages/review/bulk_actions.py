@@ -184,7 +184,8 @@ def _was(number: int) -> str:
 
 def _undo(act: Act) -> Done:
     """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
-    was told of them is not known until then."""
+    was told of them is not known until then.
+    """
     undo, look = act.tab.review.undo, act.look
     if undo is None or undo.run != act.run_id or not undo.number:
         return Done()

@@ -137,7 +137,7 @@ def nothing() -> dict[str, str]:
 
 def aspects(look: RunView) -> Any:
     names = look.rows.aspects() if look.run else []
-    return gr.update(choices=[("All aspects", ""), *((in_words(look.rubrics.name(name)), name) for name in names)])
+    return gr.update(choices=[("All aspects", ""), *((in_words(look.rubrics.title(name)), name) for name in names)])
 
 
 def scale(look: RunView) -> int:

@@ -127,34 +127,15 @@ def _line(look: RunView) -> str:
     counts = look.counts
     if not counts.answered:
         return "People read, correct, approve or reject in Argilla. What they say comes back here."
-    waiting = _waiting(look)
+    waiting = look.unsent
     if not counts.sent:
         return f"{count(waiting, 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
     line = f"{counts.reviewed} of {count(counts.sent, 'row')} sent are reviewed."
     return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
 
 
-def _waiting(look: RunView) -> int:
-    """Rows that a push would send; asked for once a glance."""
-    if "waiting" not in look.noted:
-        look.noted["waiting"] = _counted_waiting(look)
-    return look.noted["waiting"]
-
-
-def _counted_waiting(look: RunView) -> int:
-    if look.run is None:
-        return 0
-    pulled = look.job.pulled if look.job is not None else None
-    if pulled is not None and pulled.missing:
-        return look.counts.answered
-    try:
-        return look.reviews.waiting(form_values.review_of(look.filled))
-    except FormError:
-        return look.counts.answered
-
-
 def send_words(look: RunView) -> str:
-    waiting = 0 if look.busy else _waiting(look)
+    waiting = 0 if look.busy else look.unsent
     return f"Send {count(waiting, 'row')}" if waiting else ""
 
 

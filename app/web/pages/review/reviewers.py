@@ -41,7 +41,7 @@ def _workspace(look: RunView) -> str:
 
 def reviewers(look: RunView) -> Markup:
     """Who may review where the rows are, or will be."""
-    if look.state.standby.argilla.state != "ready":
+    if look.state.services.argilla.state != "ready":
         return fragments.note("Reviewers can be added once Argilla runs.")
     names = look.state.reviewers(_workspace(look))
     own = not look.state.settings.argilla_url

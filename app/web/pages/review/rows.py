@@ -259,7 +259,7 @@ def _ratings(look: RunView, judged: ReviewedRow, index: int) -> Markup:
             '<p class="why" dir="auto" data-aspect="{}" {}><b>{} {}</b>{}</p>',
             aspect,
             "" if aspect == lowest else "hidden",
-            names.name(aspect),
+            names.title(aspect),
             _shown(values[aspect]) + _of(ratings[0].levels),
             _why(ratings),
         )
@@ -353,7 +353,7 @@ def _chip(rubrics: Rubrics, aspect: str, values: list[Any], ratings: list[Rating
         pressed=str(on).lower(),
         aspect=aspect,
         title=markup(' title="{}"', EARLIER) if earlier else Markup(),
-        name=rubrics.name(aspect),
+        name=rubrics.title(aspect),
         tone=_tone(mean, levels),
         shown=_shown(values),
         quiet="of" if shown else "sr",

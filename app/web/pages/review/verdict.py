@@ -170,7 +170,8 @@ def _begun(look: RunView) -> tuple[str, str]:
 
 def _to_correct(look: RunView, judged: ReviewedRow, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
-    that the labeller rated best."""
+    that the labeller rated best.
+    """
     verdicts = look.reviews.verdicts(judged.row.id)
     own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
     best = own.best(len(judged.row.responses)) if own is not None else []
@@ -212,7 +213,8 @@ def meanwhile(look: RunView) -> str:
 
 def written(act: Act) -> dict[str, Draft] | None:
     """The drafts with a correction that is left for something else: coming back to the row brings it back. None where
-    nothing was written."""
+    nothing was written.
+    """
     look, texts = act.look, act.data.get("written")
     correction = _correction(look)
     if (
