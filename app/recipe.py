@@ -204,6 +204,11 @@ def load(path: Path) -> Recipe:
 
 def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
     """The recipe in a file's bytes; `called` is the file as sentences name it. Raises SettingsError."""
+    return parse(tables(data, called, as_json=as_json))
+
+
+def tables(data: bytes, called: str, *, as_json: bool) -> dict[str, Any]:
+    """The tables in a file's bytes, TOML or JSON; `called` is the file as sentences name it. Raises SettingsError."""
     if len(data) > LARGEST_FILE:
         raise SettingsError(
             f"{called} is longer than {LARGEST_FILE // 10**6} MB. A recipe names its inputs, it does not hold them."
@@ -221,7 +226,7 @@ def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
         raise SettingsError(f"{called} can't be read as {'JSON' if as_json else 'TOML'}: {error}.") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{called} must hold tables like [task] and [generator].")
-    return parse(values)
+    return values
 
 
 def parse(values: Mapping[str, Any]) -> Recipe:
@@ -236,7 +241,7 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
         "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": MergeRule, "export": Export,
     }  # fmt: skip
-    rubrics = _rubrics(values)
+    rubrics = rubrics_of(values)
     parts["rubrics"] = rubrics
     for key, cls in classes.items():
         if key in values:
@@ -303,11 +308,27 @@ def check_of(table: Mapping[str, Any]) -> Check:
     return build(CHECKS[kind], settings, "[[checks]]")
 
 
-def _rubrics(values: dict[str, Any]) -> tuple[Rubric, ...]:
-    tables = values.pop("rubrics", [])
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+def rubrics_of(values: dict[str, Any]) -> tuple[Rubric, ...]:
+    """Takes the rubrics out of plain values. Raises SettingsError."""
+    listed = values.pop("rubrics", [])
+    if not isinstance(listed, list) or not all(isinstance(table, dict) for table in listed):
         raise SettingsError("Rubrics are written as tables [[rubrics]], with two brackets.")
-    return checked(build(Rubric, table, "[[rubrics]]") for table in tables)
+    return checked(build(Rubric, table, "[[rubrics]]") for table in listed)
+
+
+def load_rubrics(path: Path) -> tuple[Rubric, ...]:
+    """The rubrics in a TOML or JSON file: tables [[rubrics]], as in a recipe, or one rubric by itself. Raises SettingsError."""
+    if path.suffix.lower() not in (".toml", ".json"):
+        raise SettingsError(f"{path.name} holds no rubrics: its name should end in .toml or .json.")
+    try:
+        data = read_regular(path, LARGEST_FILE)
+    except OSError as error:
+        raise SettingsError(f"{path.name} can't be read: {error.strerror}.") from error
+    values = tables(data, path.name, as_json=path.suffix.lower() == ".json")
+    listed = values.get("rubrics", [] if "task" in values else [values])
+    if not (rubrics := rubrics_of({"rubrics": listed})):
+        raise SettingsError(f"{path.name} holds no rubrics.")
+    return rubrics
 
 
 def read(text: str) -> Recipe:

@@ -44,6 +44,8 @@ GROUPS = {
         "EvolInstruct",
         "ExistingRows",
         "UltraFeedback",
+        "Rubric",
+        "RatedExample",
         "Prompt",
         "TextGenerationTask",
         "UltraFeedbackTask",

@@ -27,7 +27,9 @@ from app.store.store import Store
 from app.web import server, stats, stats_tables
 from app.web.jobs import Jobs
 from app.web.page_builder import Act
-from app.web.pages import generate, insights, rate, rating_issues
+from app.web.pages import generate, insights
+from app.web.pages.rating import issues as rating_issues
+from app.web.pages.rating import page as rate
 from app.web.pages.review import filters
 from app.web.security.access import Access
 from app.web.service_monitor import ServiceMonitor

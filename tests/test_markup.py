@@ -130,13 +130,13 @@ def _misfits(tree: ast.Module) -> Iterator[str]:
     """Templates that have another number of holes, or other names, than there are values."""
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and _name(call.func) == "markup" and call.args and _is_literal(call.args[0]):
-            names = [
-                name for _, name, _, _ in Formatter().parse(str(ast.literal_eval(call.args[0]))) if name is not None
-            ]
+            holes = [hole for hole in Formatter().parse(str(ast.literal_eval(call.args[0]))) if hole[1] is not None]
+            names = [str(name) for _, name, _, _ in holes]
             numbers = {name for name in names if name.isdigit()}
             named = {name for name in names if name} - numbers
             given = {str(keyword.arg) for keyword in call.keywords}
-            if named != given or len(call.args) - 1 != (len(numbers) or names.count("")):
+            converted = any(conversion for *_, conversion in holes)
+            if converted or named != given or len(call.args) - 1 != (len(numbers) or names.count("")):
                 yield ast.unparse(call)
 
 
@@ -188,7 +188,7 @@ def test_html_is_written_in_one_way() -> None:
         "from markupsafe import Markup as M\nM(text)", "make = Markup\nmake(text)", "class Text(Markup):\n    pass",
         "class Text(str):\n    def __html__(self):\n        return self", "markup('<b class={}>', text)", "markup('<b {}>', text)",
         "markup('<b>{}</b>', text, text)",
-        "markup('<b>{}{}</b>', text)", "markup('<b>{text}</b>', other=text)",
+        "markup('<b>{}{}</b>', text)", "markup('<b>{text}</b>', other=text)", "markup('<b>{!r}</b>', text)",
         "markup('<b title=\"a\" {}>{}</b>', text, 'b')", "markup('<b {kind}>', kind=text)", "markup('<b {}>', f'a {text}')",
         "def f(kind):\n    return markup('<b {}>', kind)",
         "def f(text):\n    kind = 'open'\n    if text:\n        kind = text\n    return markup('<b {}>', kind)",
@@ -211,8 +211,8 @@ def f(text: str, body: Markup, rows: "list[Markup]") -> Markup:
 
 @given(st.text(), st.text())
 def test_a_value_is_shown_as_it_is(text: str, other: str) -> None:
-    html = markup('<b title="{}">{other}</b>', text, other=other)
-    assert html == f'<b title="{escape(text)}">{escape(other)}</b>' and isinstance(html, Markup)
+    html = markup('<b title="{other}">{}</b>', text, other=other)
+    assert html == f'<b title="{escape(other)}">{escape(text)}</b>' and isinstance(html, Markup)
     assert html.count("<") == 2 and html.count('"') == 2
 
 

@@ -15,7 +15,8 @@ from app.runs.pricing import Price
 from app.store.runs import Run
 from app.store.store import Store
 from app.web import form_values, stats_tables
-from app.web.pages import insights, models, rate
+from app.web.pages import insights, models
+from app.web.pages.rating import page as rate
 from app.web.state import AppState
 from app.web.tab_state import TabState
 from app.workspace import Workspace

@@ -7,7 +7,8 @@ from app.errors import PageError
 from app.store.store import Store
 from app.web import stats
 from app.web.page_builder import Act
-from app.web.pages import insights, rating_issues, rejection_reasons
+from app.web.pages import insights, rejection_reasons
+from app.web.pages.rating import issues as rating_issues
 from app.web.pages.review import filters
 from app.web.pages.review.rows import rows
 from app.web.tab_state import NEW_TAB

@@ -251,6 +251,7 @@ OWNERS = {
     "drawer": ("recipes.py", "recipe_compare.py"),
     "models": ("models.py", "model_sets.py"),
     "generate": ("generate.py", "row_edits.py"),
+    "rate": ("rating/",),
     "review": ("review/",),
 }
 """Who reads each part of a tab's state that is not shared, below app/web/pages."""

@@ -56,6 +56,7 @@ from feedback.checks import Check as Checking
 from feedback.exports.hub import Published
 from feedback.exports.selection import Export, Exported
 from feedback.labeller.ultrafeedback import UltraFeedback as Judge
+from feedback.rubrics import RatedExample, Rubric
 from feedback.stats.agreement import Agreement
 from tasks import ExistingRows, InstructionResponse
 from tasks.answering import Answers
@@ -68,7 +69,8 @@ __all__ = [
     "LLM", "Answers", "Check", "CustomDataset", "DatasetCheckpoint", "Distiset", "EvolInstruct", "ExistingRows", "Genstruct",
     "GroupColumns", "InferenceEndpointsLLM", "Inputs", "InstructionResponse", "InstructionResponsePipeline",
     "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
-    "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "Recipe", "Rows", "ScriptedLLM", "SelfInstruct", "TextGeneration",
+    "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "RatedExample", "Recipe", "Rows", "Rubric", "ScriptedLLM", "SelfInstruct",
+    "TextGeneration",
     "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "check", "delete", "export",
     "pipeline",
     "publish", "pull", "push", "rate", "read", "rows", "run",

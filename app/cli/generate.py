@@ -1,5 +1,6 @@
 """Making rows: run, import, rate."""
 
+import asyncio
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,14 +14,14 @@ from app.cli.options import AllowKey, AllowPath, AsJson, RunId, Strict, app, ope
 from app.cli.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
-from app.recipe import Recipe, example, load, recipe_of
+from app.recipe import BUILT_IN, Recipe, example, load, load_rubrics, recipe_of
 from app.review import argilla as review_argilla
 from app.runs.run_recipes import amend
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
-from tasks.errors import ClaywrightError, InputError
+from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.response_flags import MEANINGS
 
 
@@ -247,6 +248,45 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         output.show(sent_words(result["sent"]))
 
 
+def _recipe_in(file: Path) -> Recipe | None:
+    """The recipe in a file; None for one that holds rubrics alone."""
+    try:
+        return load(file)
+    except SettingsError:
+        return None
+
+
+@app.command("rubric-check")
+def rubric_check(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A TOML or JSON file with [[rubrics]], such as a recipe.")],
+    run: Annotated[str, typer.Option(help="The run whose first rows are rated.")] = "",
+    rows: Annotated[
+        Path | None, typer.Option(help="A text file: an instruction and its response a line, with a tab between.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try rubrics on a few rows before a run is paid for: spread, length, repeats, levels that are never used."""
+    from app.runs import rubric_trial
+
+    with opened(context) as workspace:
+        store = workspace.store
+        recipe = recipe_of(store.runs.get(run)) if run else _recipe_in(file)
+        tried = rubric_trial.rows_in(rows) if rows else store.rows.page(run, 0, rubric_trial.MOST_ROWS) if run else []
+        labeller, judge = (recipe.labeller, recipe.rating) if recipe else (BUILT_IN, None)
+        checks = [
+            asyncio.run(rubric_trial.check(workspace, judge or UltraFeedback(), labeller, rubric, tried))
+            for rubric in load_rubrics(file)
+        ]
+        if as_json:
+            figures = [
+                {"rubric": c.rubric.name, "counts": c.counts, "unrated": c.unrated, "says": c.sentences} for c in checks
+            ]
+            output.show_json({"checks": figures})
+        for check in () if as_json else checks:
+            output.show(f"{check.rubric.name}: {' '.join(check.sentences)}")
+
+
 @app.command()
 def check(
     context: typer.Context,
@@ -286,6 +326,10 @@ def rate(
         bool | None, typer.Option("--together/--singly", help="All responses in one prompt, or one by one.")
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Times that each question is asked.")] = None,
+    rubrics: Annotated[
+        Path | None,
+        typer.Option(help="A TOML or JSON file with [[rubrics]]; all of them are rated where no aspect is named."),
+    ] = None,
     allow_key: AllowKey = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -295,9 +339,13 @@ def rate(
         store = workspace.store
         run = store.runs.get(run_id)
         old = recipe_of(run).rating or UltraFeedback()
+        own = load_rubrics(rubrics) if rubrics else ()
+        named = tuple(aspect or ()) or tuple(rubric.name for rubric in own) or old.aspects
+        both = {rubric.key: rubric for rubric in (*old.rubrics, *own)}
         judge = replace(
             old,
-            aspects=tuple(aspect) if aspect else old.aspects,
+            rubrics=tuple(both.values()),
+            aspects=named,
             together=old.together if together is None else together,
             repeats=repeats or old.repeats,
         )

@@ -4,9 +4,11 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-from app.recipe import Recipe
+from app.file_locks import read_regular
+from app.recipe import LARGEST_FILE
 from app.runs.endpoints import endpoint
 from app.store.rows import content_hash
 from app.workspace import Workspace
@@ -97,20 +99,34 @@ def pasted_rows(text: str) -> list[Row]:
     return [replace(row, id=content_hash(row)) for row in rows[:MOST_ROWS]]
 
 
-async def check(workspace: Workspace, recipe: Recipe, rubric: Rubric, rows: Sequence[Row]) -> RubricCheck:
-    """Rates the first response of at most MOST_ROWS rows twice by a rubric, at temperature 0, and says what came of it.
+def rows_in(path: Path) -> list[Row]:
+    """The rows of a text file, as `pasted_rows` has them. Raises InputError."""
+    try:
+        rows = pasted_rows(read_regular(path, LARGEST_FILE).decode("utf-8-sig", "replace"))
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}.") from error
+    if not rows:
+        raise InputError(f"{path} has no line with an instruction, a tab and a response.")
+    return rows
+
+
+async def check(
+    workspace: Workspace, judge: UltraFeedback, labeller: ModelSpec, rubric: Rubric, rows: Sequence[Row]
+) -> RubricCheck:
+    """Rates the first response of at most MOST_ROWS rows twice by a rubric, at temperature 0, and says what came of it. What the
+    rubric does not say, such as whether a reference is shown at all, is as `judge` has it.
 
     Raises InputError where there is nothing to rate, and what an endpoint can raise.
     """
     single = [replace(row, responses=row.responses[:1]) for row in rows if row.responses][:MOST_ROWS]
     if not single:
         raise InputError("There are no rows to try it on. Preview some, or paste some.")
-    judge = replace(recipe.rating or UltraFeedback(), aspects=(rubric.name,), rubrics=(rubric,), repeats=2, types=False)
+    judge = replace(judge, aspects=(rubric.name,), rubrics=(rubric,), repeats=2, types=False)
 
     async def ask(model: Model) -> list[list[Rating]]:
         return list(await asyncio.gather(*(_rated(judge, row, model) for row in single)))
 
-    ratings = await _asked(workspace, replace(recipe.labeller, temperature=0.0), ask)
+    ratings = await _asked(workspace, replace(labeller, temperature=0.0), ask)
     failed = [r for of_row in ratings for r in of_row if r.status == "failed"]
     if len(failed) == sum(map(len, ratings)):
         raise ModelError(failed[0].note)

@@ -131,19 +131,27 @@ class Ratings:
         )  # fmt: skip
         return [(r["row"], _asked(r["messages"]), _rating(r)) for r in rows]
 
-    def histogram(self, run_id: str) -> list[tuple[str, str, str, float | None, int, int]]:
+    def histogram(self, run_id: str) -> list[tuple[str, str | None, str, float | None, int, int]]:
         """(aspect, model of the response, status, value, levels of its scale, how many) of the ratings that count.
 
-        Ratings of an instruction have no model: "".
+        Ratings of an instruction have no model.
         """
         rows = self.db.all(
-            "SELECT aspect, coalesce(responses.model, '') model, status, value, levels, count(*) n"
+            "SELECT aspect, responses.model, status, value, levels, count(*) n"
             f" FROM {OF_ROWS} LEFT JOIN responses INDEXED BY responses_words"
             " ON responses.row=ratings.row AND responses.place=ratings.response WHERE run=? AND rows.state='kept'"
             " AND (responses.row IS NOT NULL OR response<0)"
             f" AND {COUNTS} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 4", run_id,
         )  # fmt: skip
         return [(r["aspect"], r["model"], r["status"], r["value"], r["levels"], r["n"]) for r in rows]
+
+    def by_rubric(self, run_id: str) -> list[tuple[str, str, int]]:
+        """(aspect, hash of the rubric, rows) of the ratings that count; "" for the hash of ratings from before there were any."""
+        rows = self.db.all(
+            f"SELECT aspect, rubric, count(DISTINCT ratings.row) n FROM {OF_ROWS} WHERE run=? AND rows.state='kept'"
+            f" AND {COUNTS} GROUP BY 1, 2 ORDER BY 1, 2", run_id,
+        )  # fmt: skip
+        return [(r["aspect"], r["rubric"], r["n"]) for r in rows]
 
     def by_words(self, run_id: str) -> dict[str, dict[tuple[int, float], int]]:
         """{aspect: {(words of a response, its mean rating over repeats): how many}}; under "" its mean over aspects.

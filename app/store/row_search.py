@@ -13,13 +13,14 @@ from app.store.columns import dumps, marks
 from app.store.database import Database
 from app.store.ratings import COUNTS
 from app.store.verdicts import COUNTS_AS, DECIDED, NEWEST
+from feedback.rubrics import MOST_LEVELS
 from tasks.types import without_surrogates
 
 Order = Literal["", "queue", "lowest", "highest", "apart", "spread"]
 ORDERS: tuple[Order, ...] = ("", "queue", "lowest", "highest", "apart", "spread")
 RATED = {"low": "band=0", "middle": "band=1", "high": "band=2", "missing": "unrated+failed>0"}
-VALUES = {str(value): (value - 0.5, value + 0.5) for value in range(1, 6)}
-"""What counts as a rating of 1 to 5: from, and below; a mean of repeats has halves, which go up."""
+VALUES = {str(value): (value - 0.5, value + 0.5) for value in range(1, MOST_LEVELS + 1)}
+"""What counts as a rating of each level: from, and below; a mean of repeats has halves, which go up."""
 SPREAD = {"repeats": "spread>=1", "apart": "gap>=1", "far": "gap=2"}
 STATUS = {
     **{decision: counts.format(majority=":majority") for decision, counts in COUNTS_AS.items()},

@@ -6,7 +6,8 @@ import gradio as gr
 
 from app.web.gradio_patch import LeanBlocks
 from app.web.page_builder import Board
-from app.web.pages import export, generate, header, insights, models, rate
+from app.web.pages import export, generate, header, insights, models
+from app.web.pages.rating import page as rate_page
 from app.web.pages.review import page as review_page
 from app.web.state import AppState
 from app.web.tab_state import HOME
@@ -15,7 +16,7 @@ from app.web.tab_sync import NOT_YET, POLL_IDLE, TabSync
 PAGES: dict[str, Callable[[Board], None]] = {
     "models": models.build,
     "generate": generate.build,
-    "rate": rate.build,
+    "rate": rate_page.build,
     "review": review_page.build,
     "insights": insights.build,
     "export": export.build,

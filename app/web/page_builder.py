@@ -136,8 +136,8 @@ class Action:
     often: bool = False
     """True where a second click counts though the first one is not answered yet."""
     page: str = "top"
-    keeps: bool = False
-    """True where the extra fields hold on to what was typed into them."""
+    keeps: bool | Sequence[Component] = False
+    """True where the extra fields hold on to what was typed into them; or those that do."""
 
     @property
     def pressed(self) -> bool:
@@ -200,10 +200,10 @@ class Board:
         *,
         forms: bool = False,
         extra: Sequence[Component] = (),
-        keeps: bool = False,
+        keeps: bool | Sequence[Component] = False,
     ) -> None:
         """`forms`: the action wants what the fields of its page hold this moment; `extra` fields are given too, and emptied
-        unless it `keeps` them."""
+        unless it `keeps` them, all or some."""
         self.actions.append(Action(event, do, forms, list(extra), page=self.page, keeps=keeps))
 
     def changes(self, name: str, do: Do) -> None:

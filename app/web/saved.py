@@ -1,7 +1,8 @@
-"""What people keep under a name for another time: recipes, and sets of models."""
+"""What people keep under a name for another time: recipes, sets of models, rubrics."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from app.store.library import Kept, Library
 from app.store.store import Store
 from app.web import form_values
 from app.web.form_values import ROLES, TYPED, FormError, FormValues
+from feedback.rubrics import Rubric
 from tasks.errors import SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.settings import build
@@ -23,7 +25,7 @@ FILES = (".toml", ".json")
 
 @dataclass(frozen=True)
 class Saved:
-    """The recipes and sets of models of a data folder. What is wrong is a SettingsError, with a sentence."""
+    """The recipes, sets of models and rubrics of a data folder. What is wrong is a SettingsError, with a sentence."""
 
     store: Store
 
@@ -34,6 +36,28 @@ class Saved:
     def model_sets(self) -> list[Kept]:
         """The saved sets of models, what was written last first."""
         return self.store.model_sets.all()
+
+    def rubrics(self) -> list[Kept]:
+        """The saved rubrics, what was written last first."""
+        return self.store.rubrics.all()
+
+    def keep_rubric(self, rubric: Rubric) -> int:
+        """Keeps it under its own name, in place of the one that was there; the number of its version."""
+        self.store.rubric_versions.keep([rubric])
+        self.store.rubrics.keep(named(rubric.name), changed(rubric), replace=True)
+        return self.store.rubric_versions.numbers([rubric.hash])[rubric.hash]
+
+    def versions(self, rubrics: Iterable[Rubric]) -> dict[str, int]:
+        """{hash: the number of that version} of those that were saved or rated by."""
+        return self.store.rubric_versions.numbers(rubric.hash for rubric in rubrics)
+
+    def rubric(self, name: str) -> Rubric:
+        """Raises SettingsError for one that is there no more, or that this version can't read."""
+        return build(Rubric, _found(self.store.rubrics, name, "rubric").content, f"'{name}'")
+
+    def delete_rubric(self, name: str) -> bool:
+        """False if there was none of that name. What was rated by it keeps all that it asked."""
+        return self.store.rubrics.delete(name)
 
     def delete_recipe(self, name: str) -> bool:
         """False if there was none of that name."""

@@ -3,11 +3,12 @@
 A `RunView` is one glance at a run for one browser; pages only show it. Nothing here knows Gradio.
 """
 
+import asyncio
 import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,7 +23,7 @@ from app.file_locks import read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
-from app.recipe import Recipe, example, recipe_of, recipe_text
+from app.recipe import Recipe, example, known_rubrics, recipe_of, recipe_text
 from app.review import argilla, reviewed_rows
 from app.review.argilla import Invited
 from app.review.reviewed_rows import Foreseen
@@ -55,6 +56,8 @@ from feedback.argilla.client import Server
 from feedback.argilla.urls import tidy
 from feedback.errors import ExportError
 from feedback.exports.selection import Export
+from feedback.rubrics import STANDARD, Rubric, Rubrics
+from feedback.stats.rubric_check import RubricCheck
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.types import Row
@@ -70,6 +73,15 @@ REVIEWERS_BELIEVED = 60.0
 """Seconds for which it is not asked again who reviews."""
 COUNT_WITHIN = 0.2
 """Seconds that a glance waits for how many rows an input holds."""
+
+
+@dataclass(frozen=True)
+class RubricTrial:
+    """What came of drafting or checking a rubric."""
+
+    result: Rubric | RubricCheck | None = None
+    trouble: str = ""
+    asking: bool = False
 
 
 @dataclass
@@ -91,6 +103,8 @@ class AppState:
     """One for each list of models that is asked for."""
     chose_argilla: bool = False
     """True while rows go to an Argilla that was typed into the page."""
+    rubric_trials: dict[str, RubricTrial] = field(default_factory=dict)
+    """The last rubric that was drafted or checked, by browser."""
     beside: BackgroundCache = field(default_factory=BackgroundCache)
     uploads: Uploads = field(default_factory=Uploads)
     _filled: dict[str, FormValues] = field(default_factory=dict)
@@ -332,6 +346,24 @@ class AppState:
         """The prompt that a recipe would send first; None for one that asks no model. Raises ClaywrightError, TimeoutError."""
         return prompt_preview.prompt(self.store, self.settings, recipe, lambda message: None, self.keys(browser))
 
+    def try_rubric(self, browser: str, work: Callable[[Workspace], Awaitable[Rubric | RubricCheck]]) -> None:
+        """Drafts or checks a rubric beside the page, which shows what came of it; the one that went on is passed over."""
+        asking = RubricTrial(asking=True)
+        self.rubric_trials[browser] = asking
+        workspace = Workspace(self.settings, self.store, self.keys(browser))
+
+        def at_work() -> None:
+            try:
+                came = RubricTrial(result=asyncio.run(_awaited(work(workspace))))
+            except ClaywrightError as error:
+                came = RubricTrial(trouble=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the page must not wait for ever
+                came = RubricTrial(trouble=f"It broke off: {error}. Try once more.")
+            if self.rubric_trials.get(browser) is asking:
+                self.rubric_trials[browser] = came
+
+        threading.Thread(target=at_work, name="rubric", daemon=True).start()
+
     async def try_out(self, spec: ModelSpec, browser: str, heard: Callable[[str], None]) -> ModelCheck:
         """What a model can do, and one short answer of it, of which `heard` is given the text so far."""
         return await try_out(spec, self.store, self.settings, lambda message: None, self.keys(browser), heard)
@@ -380,7 +412,8 @@ class AppState:
     @property
     def trying(self) -> bool:
         """True while a model is tried out."""
-        return bool(self.listing) or any(trial.asking for trial in list(self.trials.values()))
+        of_rubrics = any(trial.asking for trial in list(self.rubric_trials.values()))
+        return bool(self.listing) or of_rubrics or any(trial.asking for trial in list(self.trials.values()))
 
     def foreseen(self, run: Run, to: Export) -> Foreseen:
         """What an export would hold. It is believed for as much longer as it took to find out, whatever happens meanwhile."""
@@ -405,6 +438,10 @@ class AppState:
         except RunError:
             run = None
         return RunView(self, browser, self.filled(browser), run, self.jobs.of(run.id) if run else None, tab)
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
 def person_name(reviewer: str) -> str:
@@ -438,6 +475,11 @@ class RunView:
     """What pages counted in this glance, by name."""
     until: float = field(default_factory=lambda: time.monotonic() + COUNT_WITHIN)
     """How long this glance waits for what is found out beside it."""
+
+    @cached_property
+    def rubrics(self) -> Rubrics:
+        """Those of the run that is shown, and the six that come along."""
+        return known_rubrics(self.run) if self.run is not None else STANDARD
 
     @cached_property
     def recipe(self) -> Recipe | None:

@@ -33,6 +33,11 @@ def ratings(store: Store, run: Run) -> list[Said]:
     return store.ratings.histogram(run.id)
 
 
+def versions(store: Store, run: Run) -> list[tuple[str, str, int]]:
+    """How many rows each version of each rubric has rated."""
+    return store.ratings.by_rubric(run.id)
+
+
 def lengths(store: Store, run: Run) -> dict[str, ByLength]:
     """Ratings by length of the response, in the same bands for each aspect; under "" those of all aspects together."""
     counts = store.ratings.by_words(run.id)

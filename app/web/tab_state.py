@@ -137,7 +137,25 @@ class ReviewPart:
     invited: Invited | None = None
 
 
-Part = SwitcherPart | DrawerPart | ModelsPart | GeneratePart | ReviewPart
+@dataclass(frozen=True)
+class RubricEdit:
+    """A rubric that is being written: its fields as plain values, as a recipe has them, and the key it had before, "" for none."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class RatePart:
+    """The page Rate."""
+
+    editing: RubricEdit | None = None
+    library: bool = False
+    """True while the saved rubrics are shown."""
+    confirmation: Confirmation = Confirmation()
+
+
+Part = SwitcherPart | DrawerPart | ModelsPart | GeneratePart | RatePart | ReviewPart
 
 
 @dataclass(frozen=True)
@@ -162,6 +180,7 @@ class TabState:
     drawer: DrawerPart = DrawerPart()
     models: ModelsPart = ModelsPart()
     generate: GeneratePart = GeneratePart()
+    rate: RatePart = RatePart()
     review: ReviewPart = ReviewPart()
 
     def with_part(self, part: Part | None, before: "TabState") -> "TabState":

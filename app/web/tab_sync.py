@@ -55,7 +55,7 @@ NOT_YET = "?"
 """The run of a tab that has not been told which one it shows."""
 PROBLEM_PAGES = {  # where a problem is said, by what it is about; on the other pages it is said on the page itself
     "generator": "models", "labeller": "models", "responders": "models", "new": "models", "task": "generate", "inputs": "generate",
-    "answers": "generate", "budget": "generate", "rating": "rate", "checks": "rate", "check": "rate",
+    "answers": "generate", "budget": "generate", "rating": "rate", "rubric": "rate", "checks": "rate", "check": "rate",
     "review": "review", "merge": "review",
     "embedder": "review", "export": "export", "hub": "export",
 }  # fmt: skip
@@ -471,7 +471,8 @@ class TabSync:
                 problems=tab.problems_after(turn, {**done.problems, **problems}),
                 leads=leads,
             )
-            emptied: dict[Any, Any] = {} if problems or action.keeps else dict.fromkeys(action.extra)
+            stay = action.extra if problems or action.keeps is True else action.keeps or ()
+            emptied: dict[Any, Any] = {field: None for field in action.extra if field not in stay}
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
             return {**_both(emptied, self.update(tab, browser, base_version, base)), **turned}
 

@@ -9,8 +9,9 @@ from feedback.rubrics import STANDARD_LEVELS, on_five
 
 K = TypeVar("K")
 
-Said = tuple[str, str, str, float | None, int, int]
-"""(aspect, model of the response, status, value, levels of its scale, how many) as the store counts them."""
+Said = tuple[str, str | None, str, float | None, int, int]
+"""(aspect, model of the response, status, value, levels of its scale, how many) as the store counts them; no model where the
+instruction was rated."""
 
 
 @dataclass
@@ -69,13 +70,15 @@ def of_all(ratings: Iterable[Said]) -> Histogram:
 
 def by_model(ratings: Iterable[Said]) -> dict[str, Histogram]:
     """All aspects together, the model with the most ratings first."""
-    models = {model: _histogram(said) for model, said in _grouped(ratings, lambda said: said[1]).items()}
+    groups = _grouped(ratings, lambda said: said[1])
+    models = {model: _histogram(said) for model, said in groups.items() if model is not None}
     return dict(sorted(models.items(), key=lambda item: (-item[1].asked, item[0])))
 
 
 def by_both(ratings: Iterable[Said]) -> Mapping[tuple[str, str], Histogram]:
     """{(model, aspect): its ratings}."""
-    return {key: _histogram(said) for key, said in _grouped(ratings, lambda said: (said[1], said[0])).items()}
+    groups = _grouped((said for said in ratings if said[1] is not None), lambda said: (said[1] or "", said[0]))
+    return {key: _histogram(said) for key, said in groups.items()}
 
 
 def _grouped(ratings: Iterable[Said], key: Callable[[Said], K]) -> dict[K, list[Said]]:

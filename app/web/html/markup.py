@@ -41,11 +41,12 @@ def _formatted(value: object, format_spec: str) -> object:
 @cache
 def _parsed(template: str) -> tuple[tuple[str, ...], tuple[tuple[int | str, str], ...]]:
     """(texts and, between them, empty places for values, (key, format) of each value or nothing where all are `{}`)."""
-    pieces, holes = [""], list[tuple[int | str, str]]()
+    pieces, holes, unnamed = [""], list[tuple[int | str, str]](), 0
     for text, name, format_spec, _ in Formatter().parse(template):
         pieces[-1] += text
         if name is not None:
-            holes.append((int(name) if name.isdigit() else name or len(holes), format_spec or ""))
+            holes.append((int(name) if name.isdigit() else name or unnamed, format_spec or ""))
             pieces += ["", ""]
+            unnamed += not name
     in_order = [(number, "") for number in range(len(holes))]
     return tuple(pieces), () if holes == in_order else tuple(holes)

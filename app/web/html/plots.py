@@ -57,9 +57,16 @@ def counting(title: str) -> Markup:
     return fragments.panel(title, "", markup('<div class="counting">{}</div>', fragments.note("Counting…")))
 
 
-def multiples(scales: Mapping[str, Histogram], height: int = 56, *, long: bool = False, of: str = "") -> Markup:
+def multiples(
+    scales: Mapping[str, Histogram],
+    height: int = 56,
+    *,
+    long: bool = False,
+    of: str = "",
+    named: Callable[[str], str] = str,
+) -> Markup:
     """Histograms side by side, each with its name and mean; `long` names have two lines. With `of`, the name of what each is
-    of, a bar says that name and its own as it is pressed.
+    of, a bar says that name and its own as it is pressed; `named` gives the names as they are shown.
     """
 
     def leads(name: str) -> Callable[[int], Markup] | None:
@@ -69,10 +76,10 @@ def multiples(scales: Mapping[str, Histogram], height: int = 56, *, long: bool =
     cells = joined(
         markup(
             '<figure><figcaption><span title="{}">{}</span><b>{}</b></figcaption>{}</figure>',
-            name,
-            name,
+            named(name),
+            named(name),
             _mean(scale),
-            fragments.bars(scale.counts, _label(name, scale), height, leads(name)),
+            fragments.bars(scale.counts, _label(named(name), scale), height, leads(name)),
         )
         for name, scale in first
     )

@@ -64,7 +64,9 @@ def rated(act: Act) -> Done | None:
     """The rows behind a bar of ratings, on Review; None for a click on something else. Raises PageError."""
     if act.word != "rated":
         return None
-    of, name, value = act.text("of"), act.text("name"), str(act.number("value", 1, 5))
+    of, name = act.text("of"), act.text("name")
+    levels = act.look.rubrics.scale(name) if of == "aspect" else filters.scale(act.look)
+    value = str(act.number("value", 1, levels))
     known = act.look.rows.aspects() if of == "aspect" else act.look.rows.models()
     if of not in ("aspect", "model") or name not in known:
         raise PageError
@@ -151,12 +153,14 @@ def ratings(look: RunView) -> Markup:
         message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return fragments.panel("Ratings", "none yet", fragments.note(message))
     aspects, models = by_aspect(rating_counts), by_model(rating_counts)
-    notes = joined(_advice(advice.on_scale(name, scale)) for name, scale in aspects.items())
+    named = look.rubrics.name
+    notes = joined(_advice(advice.on_scale(named(key), scale)) for key, scale in aspects.items())
     aspect_plot = plots.plot(
-        "Rating by aspect", "how many of each; at the right the mean", plots.multiples(aspects, TALL, of="aspect") + notes,
+        "Rating by aspect", "how many of each; at the right the mean",
+        plots.multiples(aspects, TALL, of="aspect", named=named) + notes,
         stats_tables.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
-    together = "all aspects together" if len(aspects) > 1 else f"by {next(iter(aspects))}"
+    together = "all aspects together" if len(aspects) > 1 else f"by {named(next(iter(aspects)))}"
     return aspect_plot + plots.plot(
         "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True, of="model"),
         stats_tables.of_models(rating_counts), look.run, "ratings-by-model", plots.left_out(models),
@@ -179,7 +183,9 @@ def by_length(look: RunView) -> Markup:
         line += "; all aspects together"
     body = markup('{}<p class="finding">{}</p>{}', plots.dots(every), _finding(every), _advice(advice.on_length(every)))
     if len(aspects) > 1 and every.n >= LEAST:
-        rows = [[aspect, _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects]
+        rows = [
+            [look.rubrics.name(aspect), _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects
+        ]
         body += fragments.table(["aspect", "rank correlation with length", "responses"], rows)
     return plots.plot(
         title, line, body, stats_tables.of_lengths(lengths), look.run, "ratings-by-length",
@@ -210,7 +216,7 @@ def agreement(look: RunView) -> Markup:
         return fragments.panel(labeller, "audit sample", body) + fragments.panel(reviewers, "audit sample", body)
     line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
     tables = joined(
-        _measures(aspect, measures)
+        _measures(look.rubrics.name(aspect), measures)
         + _caveat(agreement.left_out(aspect))
         + _advice(advice.on_labeller(agreement, aspect))
         for aspect, measures in agreement.labeller.items()
@@ -255,7 +261,7 @@ def _crossed(look: RunView, agreement: Agreement) -> Markup:
         return fragments.note(
             f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's."
         )
-    tables = joined(plots.heat(aspect, table) for aspect, table in agreement.tables.items())
+    tables = joined(plots.heat(look.rubrics.name(aspect), table) for aspect, table in agreement.tables.items())
     pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
     legend = fragments.note(
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
@@ -274,8 +280,12 @@ def _reviewers(look: RunView, agreement: Agreement) -> Markup:
     shown = fragments.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
     shown += _advice(advice.on_reviewers(agreement)) + _caveat(agreement.left_out())
     if agreement.spread:
-        far = [[aspect, *counts] for aspect, counts in agreement.spread.items()]
-        shown += fragments.table(["Responses whose ratings differ by", "0", "1", "2", "3", "4"], far)
+        most = max(map(len, agreement.spread.values()))
+        far = [
+            [look.rubrics.name(aspect), *counts, *[""] * (most - len(counts))]
+            for aspect, counts in agreement.spread.items()
+        ]
+        shown += fragments.table(["Responses whose ratings differ by", *range(most)], far)
     return shown + fragments.note(ALPHA) + plots.behind(stats_tables.of_reviewers(agreement), look.run, "reviewers")
 
 

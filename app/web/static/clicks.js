@@ -31,7 +31,7 @@ element.addEventListener('change', (event) => {
   if (list) trigger('click', {...list.dataset, value: list.value});
 });
 const choose = (chip) => {
-  const response = chip.closest('.response');
+  const response = chip.closest('.response, .of-row');
   response.querySelectorAll('.chip').forEach((other) => {
     other.classList.toggle('on', other === chip);
     other.setAttribute('aria-pressed', other === chip);

@@ -14,10 +14,10 @@
     if (name) { want(name, event.target.checked); switches(); }
   });
 
-  // the response that 1 to 5 rate; it is remembered by its place, as its part is shown anew
+  // the response that 1 to 9 and 0 (for 10) rate; it is remembered by its place, as its part is shown anew
   let place = 0, row = '';
   const choose = (step) => {
-    const responses = seen(document.querySelectorAll('#browse .response:has(.stars)'));
+    const responses = seen(document.querySelectorAll('#browse :is(.response, .of-row):has(.stars)'));
     const here = document.querySelector('#browse .detail')?.ariaLabel ?? '';
     if (here !== row) { row = here; place = 0; }
     place = Math.min(Math.max(place + step, 0), Math.max(responses.length - 1, 0));
@@ -28,10 +28,10 @@
     h: () => choose(-1)?.scrollIntoView({ block: 'nearest' }), l: () => choose(1)?.scrollIntoView({ block: 'nearest' }),
     '/': () => document.querySelector('#search textarea, #search input')?.focus(),
   };
-  for (const value of [1, 2, 3, 4, 5]) rows[value] = () => {
+  for (const value of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) rows[value % 10] = () => {
     const rated = choose(0);
     rated?.querySelector(`.stars [data-value="${value}"]`)?.click();
-    const following = seen(document.querySelectorAll('#browse .response:has(.stars)'))[place + 1];
+    const following = seen(document.querySelectorAll('#browse :is(.response, .of-row):has(.stars)'))[place + 1];
     if (rated && following && !following.querySelector('.stars [aria-pressed=true]')) rows.l();  // on to the one that is left
   };
 

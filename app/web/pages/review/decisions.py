@@ -18,6 +18,7 @@ from feedback.argilla.dataset_settings import DECISION
 from feedback.rating_origins import NOT_KNOWN
 from feedback.response_order import letter
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import on_five
 from feedback.stats.text_diff import word_changes
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, RANKING, RATED, Verdict
 
@@ -111,7 +112,7 @@ def _opinion(judged: ReviewedRow, review: Verdict, letters: Letters) -> Markup:
 
 def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator[tuple[str, str | Markup]]:
     """(what was answered, the answer) of everything but the decision."""
-    if ratings := [_rating(review, letters, *key, value) for key, value in sorted(review.ratings.items())]:
+    if ratings := [_rating(judged, review, letters, *key, value) for key, value in sorted(review.ratings.items())]:
         yield "Ratings", markup('<span class="given">{}</span>', joined(ratings))
     if review.ranking:
         yield "Ranking", markup("{} {}", _ranking(review.ranking, letters), _origin(review, RANKING))
@@ -128,11 +129,14 @@ def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator
             yield _asked(judged, review, question, letters), _text(judged, review, question, answer)
 
 
-def _rating(review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> Markup:
+def _rating(judged: ReviewedRow, review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> Markup:
     letter = letters.get(index, "") if len(letters) > 1 else ""
-    named = " ".join(filter(None, [letter, aspect.replace("-", " ")])) or "rating"
+    named = " ".join(filter(None, [letter, judged.rubrics.name(aspect).replace("-", " ")])) or "rating"
     origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
-    return markup('<span>{} <b class="{}">{}</b> {}</span>', named, fragments.tone(value), value, origin)
+    levels = judged.rubrics.scale(aspect)
+    return markup(
+        '<span>{} <b class="{}">{}</b> {}</span>', named, fragments.tone(on_five(value, levels)), value, origin
+    )
 
 
 def _origin(review: Verdict, question: str) -> Markup:

@@ -12,6 +12,8 @@ from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.page_builder import Act, Board, Done
 from app.web.state import RunView
+from feedback.argilla.dataset_settings import in_words
+from feedback.rubrics import STANDARD_LEVELS
 from tasks.response_flags import MEANINGS
 
 Choices = list[tuple[str, str]]
@@ -23,7 +25,10 @@ RATING: Choices = [
     ("Any rating", ""), ("Lowest under 2.5", "low"), ("Lowest 2.5 to 3.5", "middle"), ("Lowest 3.5 and more", "high"),
     ("Ratings missing", "missing"),
 ]  # fmt: skip
-VALUE: Choices = [("Any single rating", ""), *((f"Some response rated {value}", value) for value in VALUES)]
+VALUE: Choices = [
+    ("Any single rating", ""),
+    *((f"Some response rated {value}", value) for value in [*VALUES][:STANDARD_LEVELS]),
+]
 WIDE: Choices = [
     ("Any spread", ""), ("Responses 1 or more apart", "apart"), ("Responses 2 or more apart", "far"),
     ("Asked again, rated otherwise", "repeats"),
@@ -76,6 +81,7 @@ def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
     choosing = {
         "aspect": aspects, "model": models, "order": orders, "reviewer": reviewers, "reason": reasons, "sample": samples,
         "check": checks,
+        "rating": bands, "value": levels,
     }  # fmt: skip
     for name, (label, choices) in named.items():
         field = gr.Dropdown(
@@ -131,7 +137,30 @@ def nothing() -> dict[str, str]:
 
 def aspects(look: RunView) -> Any:
     names = look.rows.aspects() if look.run else []
-    return gr.update(choices=[("All aspects", ""), *((name.replace("-", " ").capitalize(), name) for name in names)])
+    return gr.update(choices=[("All aspects", ""), *((in_words(look.rubrics.name(name)), name) for name in names)])
+
+
+def scale(look: RunView) -> int:
+    """The levels of the aspect that is chosen, or of all of them; 5 where they differ."""
+    names = look.rows.aspects() if look.run else []
+    chosen_aspect = str(look.filled.get("browse.aspect") or "")
+    scales = {look.rubrics.scale(name) for name in ([chosen_aspect] if chosen_aspect in names else names)}
+    return scales.pop() if len(scales) == 1 else STANDARD_LEVELS
+
+
+def bands(look: RunView) -> Any:
+    """Low, middle and high ratings, with the ends that they have on the scale."""
+    step = (scale(look) - 1) / (STANDARD_LEVELS - 1)
+    low, high = (f"{1 + (end - 1) * step:g}" for end in (2.5, 3.5))
+    names = [f"Lowest under {low}", f"Lowest {low} to {high}", f"Lowest {high} and more"]
+    (any_rating, *_, missing), values = RATING, ("low", "middle", "high")
+    return gr.update(choices=[any_rating, *zip(names, values, strict=True), missing])
+
+
+def levels(look: RunView) -> Any:
+    """Each level of the scale."""
+    each = [(f"Some response rated {value}", str(value)) for value in range(1, scale(look) + 1)]
+    return gr.update(choices=[VALUE[0], *each])
 
 
 def models(look: RunView) -> Any:

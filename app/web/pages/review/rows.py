@@ -15,11 +15,13 @@ from app.web.pages.review import argilla, bulk_actions, decisions, filters, verd
 from app.web.pages.row_cards import failed_checks
 from app.web.state import RunView, person_name
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, Rubrics, on_five
 from feedback.types import Rating
 from tasks.columns.conversations import readable
 from tasks.response_flags import marks
 
 PAGE = 10
+EARLIER = "Rated by an earlier version of this rubric. The page Rate asks again, by the one of now."
 JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 
@@ -139,8 +141,10 @@ def _means(judged: ReviewedRow) -> list[float | None]:
 
 def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> Markup:
     judged = verdict.covered(judged) if hidden else judged
-    means = [m for m in _means(judged) if m is not None]
-    marks = joined(markup('<i class="{}" style="--x:{:.3f}"></i>', fragments.tone(m), (m - 1) / 4) for m in means)
+    means, levels = [m for m in _means(judged) if m is not None], judged.scale.levels
+    marks = joined(
+        markup('<i class="{}" style="--x:{:.3f}"></i>', _tone(m, levels), (m - 1) / (levels - 1)) for m in means
+    )
     label = ", ".join(f"{m:.1f}" for m in means) or ("hidden until you judge" if hidden else "unrated")
     mean = f"{fmean(means):.1f}" if means else "–"
     strip = markup('<span class="strip" role="img" aria-label="Means {}">{}</span><em>{}</em>', label, marks, mean)
@@ -192,8 +196,7 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
     if (corrected := judged.corrected_instruction()) is not None:
         conversation += fragments.bubble("user", corrected, "as corrected", raw=raw)
     columns = {
-        index: _response(judged, index, letter, verdict.stars(look, judged, index), raw)
-        for index, letter in verdict.letters(look, row).items()
+        index: _response(look, judged, index, letter, raw) for index, letter in verdict.letters(look, row).items()
     }
     in_correction = Markup()
     if verdict.correcting(look) == row.id and columns:  # first what is corrected, and beside it room for the correction
@@ -220,7 +223,7 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
     return markup(
         '<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {data}>'
         '<div class="row-top"><h2>Row {number}</h2>{status}<div class="row-acts">{link}{as_is}{turns}</div></div>{covered}'
-        '<div class="talk">{conversation}</div><div class="responses {single}">{shown}</div>{opinions}{bar}</article>',
+        '<div class="talk">{conversation}{of_row}</div><div class="responses {single}">{shown}</div>{opinions}{bar}</article>',
         number=number,
         data=attrs(row=row.id),
         status=_status(judged, row.id in sent),
@@ -229,6 +232,7 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
         turns=turns,
         covered=fragments.notice(JUDGE_FIRST) if hidden else Markup(),
         conversation=conversation,
+        of_row=_of_the_row(look, judged),
         single=single,
         shown=shown,
         opinions=decisions.opinions(look, judged),
@@ -236,26 +240,46 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
     )
 
 
-def _response(judged: ReviewedRow, index: int, letter: str, stars: Markup, raw: bool) -> Markup:
-    response = judged.row.responses[index]
+def _ratings(look: RunView, judged: ReviewedRow, index: int) -> Markup:
+    """What the labeller gave a response, or the row (WHOLE_ROW), a chip for each aspect, and the reasons of the chosen one."""
     by_aspect: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
         if rating.response == index:
             by_aspect[rating.aspect].append(rating)
     values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in by_aspect.items()}
     lowest = min(by_aspect, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if by_aspect else ""
-    chips = joined(_chip(aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
+    if not by_aspect:
+        return markup('<div class="chips"></div><div class="whys"></div>')
+    names = judged.rubrics
+    chips = joined(_chip(names, aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
     whys = joined(
         markup(
             '<p class="why" dir="auto" data-aspect="{}" {}><b>{} {}</b>{}</p>',
             aspect,
             "" if aspect == lowest else "hidden",
-            aspect,
-            _shown(values[aspect]),
+            names.name(aspect),
+            _shown(values[aspect]) + _of(ratings[0].levels),
             _why(ratings),
         )
         for aspect, ratings in by_aspect.items()
     )
+    return markup('<div class="chips">{}</div><div class="whys">{}</div>', chips, whys)
+
+
+def _of_the_row(look: RunView, judged: ReviewedRow) -> Markup:
+    """What the labeller gave the instruction, and where people rate that; "" where no rubric judges it."""
+    stars = verdict.stars(look, judged, WHOLE_ROW)
+    if not stars and not any(rating.response == WHOLE_ROW for rating in judged.ratings):
+        return Markup()
+    return markup(
+        '<section class="of-row" aria-label="Ratings of the instruction">{}{}</section>',
+        _ratings(look, judged, WHOLE_ROW),
+        stars,
+    )
+
+
+def _response(look: RunView, judged: ReviewedRow, index: int, letter: str, raw: bool) -> Markup:
+    response = judged.row.responses[index]
     people = judged.rated_by_people(index)
     accepted = judged.accepted_by_people(index)
     notes = [
@@ -266,24 +290,34 @@ def _response(judged: ReviewedRow, index: int, letter: str, stars: Markup, raw: 
     text = fragments.prose(response.text, raw=raw) if response.text.strip() else fragments.note("No text.")
     mean = judged.labelled(index)
     score = (
-        markup('<b class="score {}">{}</b>', fragments.tone(mean), f"{mean:.1f}" if mean is not None else "–")
-        if by_aspect
+        markup(
+            '<b class="score {}">{}</b>', _tone(mean, judged.scale.levels), f"{mean:.1f}" if mean is not None else "–"
+        )
+        if any(rating.response == index for rating in judged.ratings)
         else Markup()
     )
     return markup(
         '<section class="response" aria-label="Response {letter}, {model}"><header><kbd>{letter}</kbd>'
         "<h3>{model}</h3>{note}{score}</header>"
-        '{text}{failed}<div class="chips">{chips}</div><div class="whys">{whys}</div>{stars}</section>',
+        "{text}{failed}{ratings}{stars}</section>",
         letter=letter,
         model=response.model,
         note=note,
         score=score,
         text=text,
         failed=failed_checks(judged.checks, index),
-        chips=chips,
-        whys=whys,
-        stars=stars,
+        ratings=_ratings(look, judged, index),
+        stars=verdict.stars(look, judged, index),
     )
+
+
+def _of(levels: int) -> str:
+    """Behind a rating on a scale that nobody would guess."""
+    return "" if levels == STANDARD_LEVELS else f" of {levels}"
+
+
+def _tone(mean: float | None, levels: int) -> str:
+    return fragments.tone(None if mean is None else on_five(mean, levels))
 
 
 def _shown(values: list[Any]) -> str:
@@ -300,17 +334,26 @@ def _expected(rating: Rating) -> str:
     return f"(on average {rating.expected:.1f}) " if rating.expected is not None else ""
 
 
-def _chip(aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> Markup:
+def _chip(rubrics: Rubrics, aspect: str, values: list[Any], ratings: list[Rating], on: bool) -> Markup:
     mean = fmean(values) if values else None
-    word = " of 5" if mean is not None else ", does not apply" if ratings[0].status == "not-applicable" else ", unrated"
+    levels, rubric = ratings[0].levels, ratings[0].rubric
+    none = ", does not apply" if ratings[0].status == "not-applicable" else ", unrated"
+    word = f" of {levels}" if mean is not None else none
+    shown = levels != STANDARD_LEVELS and mean is not None  # of five everybody knows
     kind = "chip on" if on else "chip"
+    known = rubrics.by_key.get(aspect)
+    earlier = known is not None and rubric and rubric != known.hash
     return markup(
-        '<button type="button" class="{kind}" aria-pressed="{pressed}" data-aspect="{aspect}">'
-        '{aspect} <b class="{tone}">{shown}<span class="sr">{word}</span></b></button>',
+        '<button type="button" class="{kind}" aria-pressed="{pressed}" data-aspect="{aspect}"{title}>'
+        '{name} <b class="{tone}">{shown}<span class="{quiet}">{word}</span></b>{earlier}</button>',
         kind=kind,
         pressed=str(on).lower(),
         aspect=aspect,
-        tone=fragments.tone(mean),
+        title=markup(' title="{}"', EARLIER) if earlier else Markup(),
+        name=rubrics.name(aspect),
+        tone=_tone(mean, levels),
         shown=_shown(values),
+        quiet="of" if shown else "sr",
         word=word,
+        earlier=markup(" <i>earlier version</i>") if earlier else Markup(),
     )

@@ -22,6 +22,7 @@ from feedback.argilla.dataset_settings import DECISION, rating_question
 from feedback.rating_summary import best_response, opinion, rounded
 from feedback.response_order import letter, slots
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW
 from feedback.types import CORRECTED_INSTRUCTION, CORRECTED_RESPONSE, CORRECTION_OF, sendable
 from tasks.errors import SettingsError
 from tasks.types import Row
@@ -32,7 +33,7 @@ MOST_DRAFTS, LONGEST_DRAFT = 20, 400_000
 DECISIONS = (("approve", "Approve", "a"), ("reject", "Reject", "r"), ("unsure", "Unsure", "u"))
 KEYS = (
     ("j", "next row"), ("k", "row before"), ("h l", "response before, next response"),
-    ("1 to 5", "rate the response, and on to the next unrated one"),
+    ("1 to 9", "rate the response, and on to the next unrated one; 0 for 10"),
     ("a", "approve"), ("r", "reject"), ("u", "unsure"), ("e", "correct"), ("x", "select"), ("o", "all of each text"),
     ("m", "raw texts"), ("/", "search"),
 )  # fmt: skip
@@ -315,20 +316,30 @@ def _switch(name: str, label: str) -> Markup:
 
 
 def stars(look: RunView, judged: ReviewedRow, index: int) -> Markup:
-    """One to five for one response: one stop of Tab, in which the arrow keys move (keys.js). They rate nothing by themselves."""
+    """The levels for one response, or for the row (WHOLE_ROW) where people rate the instruction; "" where they rate the other.
+
+    They are one stop of Tab, in which the arrow keys move (keys.js), and rate nothing by themselves.
+    """
     aspect = aspect_of(look)
+    rubric = look.rubrics[aspect] if aspect else None
+    if (rubric is not None and rubric.judges == "instruction") is not (index == WHOLE_ROW):
+        return Markup()
+    levels = rubric.scale if rubric is not None else STANDARD_LEVELS
     rating = look.reviews.answers(judged.row.id, name_of(look)).get(rating_question(aspect, index))
     buttons = joined(
         markup(
-            '<button type="button" aria-pressed="{pressed}" aria-label="{value} of 5" tabindex="{tab}" {data}>{value}</button>',
+            '<button type="button" aria-pressed="{pressed}" aria-label="{value} of {levels}{means}" tabindex="{tab}" {data}>'
+            "{value}</button>",
             pressed=str(rating == value).lower(),
             value=value,
+            levels=levels,
+            means="" if rubric is None or rubric.key in STANDARD_RUBRICS else f", {rubric.levels[value - 1]}",
             tab=0 if value == (rating or 1) else -1,
             data=attrs(act="rate", row=judged.row.id, place=index, value=value),
         )
-        for value in range(1, 6)
+        for value in range(1, levels + 1)
     )
-    title = f"Your rating, {aspect.replace('-', ' ')}" if aspect else "Your rating"
+    title = f"Your rating, {rubric.name.replace('-', ' ')}" if rubric is not None else "Your rating"
     group = markup('<div class="stars" role="toolbar" aria-label="{}">{}</div>', title, buttons)
     return markup('<div class="rate"><span class="note">{}</span>{}</div>', title, group)
 
@@ -366,11 +377,11 @@ def say(act: Act) -> Done | None:
             look.reviews.answer(row, who, {DECISION: decision}, {}, blind=blind)
             return Done(row=row, own=_without_correction(act))
         case "rate":
-            index = act.number("place", 0, len(pressed.responses) - 1)
-            question = rating_question(aspect_of(look), index)
-            value = act.number("value", 1, 5)
+            index, aspect = act.number("place", WHOLE_ROW, len(pressed.responses) - 1), aspect_of(look)
+            question = rating_question(aspect, index)
+            value = act.number("value", 1, look.rubrics.scale(aspect))
             again = look.reviews.answers(row, who).get(question) == value
-            suggested = None if blind else opinion(look.rows.ratings(row), index, aspect_of(look))
+            suggested = None if blind else opinion(look.rows.ratings(row), index, aspect)
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
             look.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
             return Done(row=row)

@@ -11,11 +11,12 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
-from app.web.pages import checks, rating_issues
+from app.web.pages import checks
+from app.web.pages.rating import issues, rubrics
 from app.web.pages.row_cards import lead, progress_card
 from app.web.state import RunView, named_model
 from feedback.labeller.ultrafeedback import MOST_REPEATS, UltraFeedback
-from feedback.rubrics import STANDARD_RUBRICS, Rubric
+from feedback.rubrics import Rubric
 from feedback.stats.histograms import Histogram, by_aspect
 from tasks.models import catalogue
 
@@ -35,17 +36,19 @@ def build(board: Board) -> None:
     with gr.Row(elem_classes="cols"):
         with gr.Column(elem_classes="side"):
             with gr.Column(elem_classes="card"):
-                aspects = [(name.replace("-", " ").capitalize(), name) for name in STANDARD_RUBRICS]
-                form.add(
-                    "rating.aspects",
-                    gr.CheckboxGroup(
-                        aspects,
-                        value=["helpfulness"],
-                        label="Aspects",
-                        interactive=True,
-                        elem_classes="stack",
-                        elem_id="aspects",
+                board.dress(
+                    form.add(
+                        "rating.aspects",
+                        gr.CheckboxGroup(
+                            rubrics.STANDARD_CHOICES,
+                            value=["helpfulness"],
+                            label="Aspects",
+                            interactive=True,
+                            elem_classes="stack",
+                            elem_id="aspects",
+                        ),
                     ),
+                    rubrics.aspect_choices,
                 )
                 form.add(
                     "rating.together",
@@ -67,15 +70,18 @@ def build(board: Board) -> None:
                     "rating.on",
                     gr.Checkbox(True, label="Rate rows as they are made", interactive=True, elem_id="rate-on"),
                 )
+                board.part(rubrics.listed, rubrics.change)
                 add_fields(board.form, "rating", UltraFeedback, ["types", "use_reference"], folded="More")
             checks.build(board)
             board.part(rubric)
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
+            rubrics.build(board)
             board.part(lambda look: progress_card(look) if _rating(look) else Markup())
             board.part(trouble, board.follow)
+            board.part(earlier)
             board.part(ratings)
-            board.part(rating_issues.first, rating_issues.open_row)
+            board.part(issues.first, issues.open_row)
 
 
 def _rating(look: RunView) -> bool:
@@ -98,7 +104,7 @@ def trouble(look: RunView) -> Markup:
 
 
 def head(look: RunView) -> Markup:
-    return fragments.page_head("Rate", "The labeller reads every response and gives 1 to 5 with a reason.")
+    return fragments.page_head("Rate", "The labeller reads every response and rates it, with a reason.")
 
 
 def button_label(look: RunView) -> str:
@@ -164,6 +170,26 @@ def _meaning(rubric: Rubric) -> Markup:
     return markup("<h3>{}</h3><p>{}</p><ol>{}{}</ol>", rubric.name.replace("-", " "), rubric.question, scale, none)
 
 
+def earlier(look: RunView) -> Markup:
+    """Which rows were rated by an earlier version of a rubric, and what to press; "" for none."""
+    judge = _judge(look)
+    if look.run is None or judge is None or not judge.rubrics or look.busy:
+        return Markup()
+    known = judge.known
+    rated_rows = look.counted(stats.versions) or []
+    old = [
+        f"{count(rows, 'row')} by another version of “{known.name(key)}”"
+        for key, rubric, rows in rated_rows
+        if rubric and key in judge.keys and rubric != known[key].hash
+    ]
+    if not old:
+        return Markup()
+    sentence = (
+        f"Rated so far: {', '.join(old)}. “Rate” asks only what changed; until then those ratings count as they are."
+    )
+    return fragments.notice(sentence, "warn")
+
+
 def ratings(look: RunView) -> Markup:
     """A histogram for each aspect, as high before the first rating as after the last."""
     if look.run is None or not look.counts.answered:
@@ -189,7 +215,8 @@ def ratings(look: RunView) -> Markup:
     if look.recipe is not None and look.recipe.rating is not None:
         line += f", by {named_model(look.recipe.labeller)}"
     return plots.plot(
-        title, line, trying + plots.multiples(scales), stats_tables.of_aspects(scales), look.run, "ratings-by-aspect",
+        title, line, trying + plots.multiples(scales, named=look.rubrics.name), stats_tables.of_aspects(scales), look.run,
+        "ratings-by-aspect",
         plots.remarks(scales),
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from app.web.page_builder import Act, Done
 from app.web.pages.review import filters
 from app.web.pages.review.verdict import letter_of
 from app.web.state import RunView
+from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, on_five
 from feedback.types import Rating
 
 UNREADABLE = 6
@@ -50,9 +51,8 @@ def open_row(act: Act) -> Done:
 
 
 def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> Markup:
-    why = (
-        f"Response {letter_of(look, row, rating.response)}, {rating.aspect}: {rating.note or 'no rating in the answer'}"
-    )
+    which = "The instruction" if rating.response == WHOLE_ROW else f"Response {letter_of(look, row, rating.response)}"
+    why = f"{which}, {look.rubrics.name(rating.aspect)}: {rating.note or 'no rating in the answer'}"
     raw = fragments.fold("Raw answer", escape(rating.raw)) if rating.raw else Markup()
     return _item(
         fragments.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row
@@ -73,14 +73,19 @@ def _wide(look: RunView, issue: Wide) -> Markup:
 def _why(look: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
-        return f"one labeller gave {issue.low:.2g} for {issue.aspect}, another {issue.high:.2g}."
+        return f"one labeller gave {issue.low:.2g} for {look.rubrics.name(issue.aspect)}, another {issue.high:.2g}."
     ratings = [r for r in look.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
     if issue.why == "repeats":
         values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
-        return f"asked {len(values)} times for {issue.aspect}, the labeller gave {', '.join(values[:-1])} and {values[-1]}."
-    ordered = sorted(ratings, key=lambda r: r.value or 0)
+        given = f"{', '.join(values[:-1])} and {values[-1]}"
+        return f"asked {len(values)} times for {look.rubrics.name(issue.aspect)}, the labeller gave {given}."
+    ordered = sorted(ratings, key=lambda r: on_five(r.value or 0, r.levels))
     low, high = ordered[0], ordered[-1]
-    return f"{high.value:g} for {high.aspect}, but {low.value:g} for {low.aspect}."
+    return f"{_of_levels(high)} for {look.rubrics.name(high.aspect)}, but {_of_levels(low)} for {look.rubrics.name(low.aspect)}."
+
+
+def _of_levels(rating: Rating) -> str:
+    return f"{rating.value:g}" if rating.levels == STANDARD_LEVELS else f"{rating.value:g} of {rating.levels}"
 
 
 def _item(pill: Markup, instruction: str, why: str, raw: Markup, row: str) -> Markup:
