@@ -58,8 +58,8 @@ class Tab:
 
     @property
     def chosen(self) -> list[int]:
-        look = self.desk.look(self.browser, self.run.id, self.state)
-        return sorted(self.ids.index(row) for row in bulk_actions.selected(look))
+        view = self.desk.look(self.browser, self.run.id, self.state)
+        return sorted(self.ids.index(row) for row in bulk_actions.selected(view))
 
 
 def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
@@ -103,8 +103,8 @@ def test_what_a_filter_hides_is_left_out(store: Store, desk: AppState, narrow: d
     store.rows.edit(replace(rows_of[1], responses=(replace(rows_of[1].responses[0], finish_reason="length"),)), "me")
     tab.press("select-all")
     desk.keep("first", narrow)
-    look = desk.look("first", tab.run.id, tab.state)
-    listed = store.row_search.page(tab.run.id, filters.wanted(look), 0, 50)
+    view = desk.look("first", tab.run.id, tab.state)
+    listed = store.row_search.page(tab.run.id, filters.wanted(view), 0, 50)
     assert 0 < len(listed) < 20 and tab.chosen == sorted(map(tab.ids.index, listed))
     left = 20 - len(listed)
     assert f"<b>{len(listed)} row{'s' * (len(listed) > 1)} selected</b>" in tab.bar

@@ -144,9 +144,9 @@ def test_the_page_and_the_command_say_which_texts_are_formulas(
 
 def test_every_format_is_chosen_previewed_and_described(desk: AppState) -> None:
     for name, form in FORMATS.items():
-        look = act(desk, format=name).look
-        assert form.help[1:] in page.described(look)
-        shown = page.preview(look)
+        view = act(desk, format=name).look
+        assert form.help[1:] in page.described(view)
+        shown = page.preview(view)
         assert "As it will be" in shown or (form.needs and escape(form.needs) in shown), name
 
 

@@ -111,12 +111,12 @@ def test_what_is_only_missing_is_not_wrong_before_it_is_needed() -> None:
 
 
 def test_a_field_says_what_is_wrong_with_it_on_its_page_alone(board: Board, desk: AppState) -> None:
-    look = act(desk, filled={"generator.top_p": "<b>"}, tab=TabState("models")).look
-    look.filled = {**look.filled, "generator.top_p": "<b>"}
-    shown = board.wrong(look)
+    view = act(desk, filled={"generator.top_p": "<b>"}, tab=TabState("models")).look
+    view.filled = {**view.filled, "generator.top_p": "<b>"}
+    shown = board.wrong(view)
     assert 'data-at="generator-top_p"' in shown and 'data-fold="fold-' in shown and "<b>" not in shown
-    look.tab = TabState("rate")
-    assert board.wrong(look) == ""
+    view.tab = TabState("rate")
+    assert board.wrong(view) == ""
 
 
 def test_what_is_mended_elsewhere_has_a_button_that_leads_there(board: Board, desk: AppState) -> None:
@@ -148,9 +148,9 @@ def test_a_preview_is_of_no_more_rows_than_there_are(
     desk: AppState, text: str, asked: int | None, button: str, line: str
 ) -> None:
     desk.keep(SOMEBODY, {"task.kind": "text-generation", "inputs.source": "paste", "inputs.text": text, "rows": asked})
-    look = desk.look(SOMEBODY, "")
-    assert generate.preview_words(look) == button
-    assert line in generate.head(look) and f"writes {button.removeprefix('Preview ')}" in generate.cards(look)
+    view = desk.look(SOMEBODY, "")
+    assert generate.preview_words(view) == button
+    assert line in generate.head(view) and f"writes {button.removeprefix('Preview ')}" in generate.cards(view)
 
 
 @pytest.mark.parametrize("preset", ["", "local"])
@@ -158,16 +158,16 @@ def test_a_preview_is_of_no_more_rows_than_there_are(
 def test_what_made_a_job_fail_has_a_button_to_its_field(
     board: Board, desk: AppState, stage: str, role: str, preset: str
 ) -> None:
-    look = act(desk).look
-    look.filled = {**look.filled, f"{role}.preset": preset or OWN_ADDRESS}
+    view = act(desk).look
+    view.filled = {**view.filled, f"{role}.preset": preset or OWN_ADDRESS}
     for setting in [*(field.name for field in fields(ModelSpec)), "", "nothing"]:
-        look.job = Job("r", "rate", RunCounts(), trouble="Refused.", mended_on="models", stage=stage, setting=setting)
-        (name,) = re.findall('data-field="([^"]+)"', lead(look))
+        view.job = Job("r", "rate", RunCounts(), trouble="Refused.", mended_on="models", stage=stage, setting=setting)
+        (name,) = re.findall('data-field="([^"]+)"', lead(view))
         assert board.follow(act(desk, {"page": "models", "field": name})).field == name
         is_shown = not preset or setting not in ("url", "model", "key_env")
         assert name == f"{role}.{setting if f'{role}.{setting}' in board.form.pages and is_shown else 'preset'}"
-    look.job = Job("r", "rate", RunCounts(), trouble="Refused.", mended_on="models", setting="url")
-    assert "data-field" not in lead(look) and "Open Models" in lead(look)
+    view.job = Job("r", "rate", RunCounts(), trouble="Refused.", mended_on="models", setting="url")
+    assert "data-field" not in lead(view) and "Open Models" in lead(view)
 
 
 def test_a_missing_column_is_said_where_it_is_chosen() -> None:
@@ -198,12 +198,12 @@ def test_a_file_that_can_not_be_read_takes_the_one_before_it_away(desk: AppState
 
 def test_no_more_rows_are_offered_than_the_input_gives(desk: AppState) -> None:
     task = TASKS["text-generation"]()
-    look = act(desk).look
-    look.filled = {**look.filled, "inputs.found": {"rows": 1}}
-    assert inputs_page.most_rows(look, task) == 1
-    look.filled = {**look.filled, "inputs.found": {"rows": 1, "more": True}}
-    assert inputs_page.most_rows(look, task) is None
-    assert inputs_page.most_rows(look, TASKS["magpie"]()) is None
+    view = act(desk).look
+    view.filled = {**view.filled, "inputs.found": {"rows": 1}}
+    assert inputs_page.most_rows(view, task) == 1
+    view.filled = {**view.filled, "inputs.found": {"rows": 1, "more": True}}
+    assert inputs_page.most_rows(view, task) is None
+    assert inputs_page.most_rows(view, TASKS["magpie"]()) is None
 
 
 def test_only_a_click_takes_the_focus(board: Board) -> None:

@@ -383,20 +383,20 @@ def test_the_page_takes_a_dataset_of_argilla(
     jobs = Jobs(store, there)
     desk = AppState(store, there, jobs, ServiceMonitor(there, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "argilla", "inputs.argilla": dataset.name})
-    look = desk.look("me", "")
-    assert look.wanted is None  # nothing is read before it is asked for
-    done = page.take_records(Act(desk, "me", "", look.filled, NEW_TAB))
+    view = desk.look("me", "")
+    assert view.wanted is None  # nothing is read before it is asked for
+    done = page.take_records(Act(desk, "me", "", view.filled, NEW_TAB))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "")
-    said = page.found(look)
+    view = desk.look("me", "")
+    said = page.found(view)
     assert f"{dataset.name}.jsonl: 2 rows, columns id, instruction" in said and "&#39;photo&#39; is left out" in said
-    assert look.wanted is not None and desk.expected(look.wanted) == 2
-    again = page.examine(Act(desk, "me", "", look.filled, NEW_TAB))
-    assert again.fill is not None and again.fill["inputs.snapshot"] == look.filled["inputs.snapshot"]
+    assert view.wanted is not None and desk.expected(view.wanted) == 2
+    again = page.examine(Act(desk, "me", "", view.filled, NEW_TAB))
+    assert again.fill is not None and again.fill["inputs.snapshot"] == view.filled["inputs.snapshot"]
     with pytest.raises(FormError, match="has no dataset 'gone'"):
-        page.take_records(Act(desk, "me", "", {**look.filled, "inputs.argilla": "gone"}, NEW_TAB))
-    emptied = page.take_records(Act(desk, "me", "", {**look.filled, "inputs.argilla": " "}, NEW_TAB))
+        page.take_records(Act(desk, "me", "", {**view.filled, "inputs.argilla": "gone"}, NEW_TAB))
+    emptied = page.take_records(Act(desk, "me", "", {**view.filled, "inputs.argilla": " "}, NEW_TAB))
     assert emptied.fill is not None and emptied.fill["inputs.snapshot"] == ""
     desk.keep("me", emptied.fill)
     with pytest.raises(FormError, match="Name a dataset in Argilla"):

@@ -90,9 +90,9 @@ def seen(desk: AppState, run: Run) -> RunView:
     return desk.look(BROWSER, run.id)
 
 
-def both(look: RunView) -> str:
+def both(view: RunView) -> str:
     """Everything of the two pages that is made of ratings."""
-    return insights.key_numbers(look) + insights.panels(look) + rate.ratings(look) + rating_issues.first(look)
+    return insights.key_numbers(view) + insights.panels(view) + rate.ratings(view) + rating_issues.first(view)
 
 
 def test_models_and_aspects_with_all_that_is_not_a_whole_number(store: Store, desk: AppState) -> None:
@@ -149,8 +149,8 @@ def test_runs_with_little_to_tell(
 
 
 def test_nothing_at_all(desk: AppState, store: Store) -> None:
-    look = desk.look(BROWSER, "")
-    assert insights.panels(look) == "" == rating_issues.first(look) and "Nothing to rate yet" in rate.ratings(look)
+    view = desk.look(BROWSER, "")
+    assert insights.panels(view) == "" == rating_issues.first(view) and "Nothing to rate yet" in rate.ratings(view)
     bare = store.runs.create("bare", "bare", "me", recipe_text(made_of()), 7, "")
     assert insights.panels(desk.look(BROWSER, bare.id)) == ""
 
@@ -211,8 +211,8 @@ def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
 
 
 def test_people_who_gave_decisions_only_are_told_apart(desk: AppState, store: Store) -> None:
-    look = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id)
-    assert "People gave no ratings in these reviews, only decisions" in insights._crossed(look, Agreement(rows=1))
+    view = desk.look(BROWSER, run_of(store, [([Response("A.", "a")], [said(0, 4.0)])]).id)
+    assert "People gave no ratings in these reviews, only decisions" in insights._crossed(view, Agreement(rows=1))
 
 
 # -- what was spent
@@ -416,8 +416,8 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: AppState) -> None:
     def leads(**data: Any) -> list[int]:
         done = insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, data))
         assert done is not None and done.page == "review" and done.fill is not None
-        look = RunView(desk, BROWSER, done.fill, run, None, NEW_TAB)
-        return [store.rows.get(row).unit for row in store.row_search.page(run.id, filters.wanted(look), 0, 50)]
+        view = RunView(desk, BROWSER, done.fill, run, None, NEW_TAB)
+        return [store.rows.get(row).unit for row in store.row_search.page(run.id, filters.wanted(view), 0, 50)]
 
     five = [n for n in range(10) if 5 in (n % 5 + 1, (n + 1) % 5 + 1)]
     assert leads(act="rated", of="aspect", name="helpfulness", value=5) == five

@@ -37,13 +37,13 @@ def test_a_test_that_goes_on_is_shown_and_can_be_stopped(desk: AppState) -> None
     with FakeOpenAI(holds_from=0) as server:
         at(desk, server.url)
         models.test(act(desk, extra=[""]), "generator")
-        look = glance(desk)
-        assert models._asking(look, "generator") and models._testing(look)
-        assert "asking, 0 s" in models._pill(look, "generator") and "s so far" in models._probe(look, "generator")
+        view = glance(desk)
+        assert models._asking(view, "generator") and models._testing(view)
+        assert "asking, 0 s" in models._pill(view, "generator") and "s so far" in models._probe(view, "generator")
         models.test(act(desk, extra=[""]), "generator")
-        look = glance(desk)
+        view = glance(desk)
         assert not desk.trying and not desk.stops
-        assert "not tried" in models._pill(look, "generator") and "Test says what" in models._probe(look, "generator")
+        assert "not tried" in models._pill(view, "generator") and "Test says what" in models._probe(view, "generator")
         models.test(act(desk, extra=[""]), "generator")
         models.test_all(act(desk))
         assert not desk.trying
@@ -92,11 +92,11 @@ def test_one_click_serves_another_model_as_the_generator(desk: AppState) -> None
     done = models.take_generators(act(desk), "labeller")
     assert done.fill is not None and "Address, key, model and limits" in done.toast
     desk.keep(SOMEBODY, done.fill)
-    look = glance(desk)
-    assert models._is_alike(look, "labeller") and not models._is_alike(look, "new")
-    mine, theirs = look.described("labeller"), look.described("generator")
+    view = glance(desk)
+    assert models._is_alike(view, "labeller") and not models._is_alike(view, "new")
+    mine, theirs = view.described("labeller"), view.described("generator")
     assert mine is not None and theirs is not None and (mine.identity, mine.extra) == (theirs.identity, theirs.extra)
     assert (mine.concurrency, mine.temperature) == (3, 0.0)
     desk.keep(SOMEBODY, models.take_generators(act(desk), "new").fill or {})
-    look = glance(desk)
-    assert models._is_alike(look, "new") and look.filled["new.model"] == "" and look.filled["new.key_env"] == "MY_KEY"
+    view = glance(desk)
+    assert models._is_alike(view, "new") and view.filled["new.model"] == "" and view.filled["new.key_env"] == "MY_KEY"

@@ -105,12 +105,12 @@ def test_a_price_that_is_none(price: float) -> None:
 
 def test_what_a_run_cost(desk: AppState, store: Store, here: Settings, tmp_path: Path) -> None:
     run, made = worked(store, here, tmp_path, prompt_price=2.0, completion_price=10.0)
-    look = desk.look(SOMEBODY, run.id, TabState("insights"))
+    view = desk.look(SOMEBODY, run.id, TabState("insights"))
     table = stats_tables.of_cost(stats_tables.spent(desk, run), pricing.prices(made))
     for row in stats_tables.cells(table):
         prompts, answers = (int(str(tokens)) for tokens in row[4:6])
         assert prompts and row[-1] == pytest.approx((prompts * 2 + answers * 10) / 1_000_000)
-    html = insights.cost(look)
+    html = insights.cost(view)
     assert "less than $0.01" in html and "prices in their settings" not in html
     file = stats_tables.download(desk, run.id, "cost", "csv")
     assert file is not None
@@ -129,8 +129,8 @@ def test_prices_that_come_later_are_taken_by_a_click(
     assert "prices in their settings" in html and 'data-act="prices"' not in html
     prices = {f"{role}.{name}": 3.0 for role in form_values.ROLES for name in models.PRICES}
     desk.keep(SOMEBODY, prices)
-    look = desk.look(SOMEBODY, run.id, tab)
-    assert look.same and 'data-act="prices"' in insights.cost(look)
+    view = desk.look(SOMEBODY, run.id, tab)
+    assert view.same and 'data-act="prices"' in insights.cost(view)
     insights.take_prices(act(desk, {"act": "other"}, run=run.id, filled=prices))
     assert recipe_of(store.runs.get(run.id)) == made
     insights.take_prices(act(desk, {"act": "prices"}, run=run.id, filled=prices))

@@ -44,8 +44,8 @@ def test_the_page_says_the_same_number_everywhere(store: Store, here: Settings) 
         desk.keep(SOMEBODY, {"browse.status": "approve"})
         page = rows(desk.look(SOMEBODY, run.id))
         assert re.findall(r'<span class="no">([0-9]+)', page) == ["9"] and "<h2>Row 9</h2>" in page
-        look = desk.look(SOMEBODY, run.id)
-        assert reviewed_rows.foresee(store, run, Export()).first and 'aria-label="Row 9"' in export.preview(look)
+        view = desk.look(SOMEBODY, run.id)
+        assert reviewed_rows.foresee(store, run, Export()).first and 'aria-label="Row 9"' in export.preview(view)
 
 
 def test_titles_have_letters_and_names_stay() -> None:
@@ -75,18 +75,18 @@ def test_a_blind_audit_row_has_the_same_letters_here_and_in_argilla(
             moved += there != sorted(there)
             store.local_verdicts.say(row, "tester (in the app)", {"decision": "approve"}, {})
             desk.reviewer(SOMEBODY, deciding=True)
-            look = desk.look(SOMEBODY, run.id, TabState(row=row))
-            assert "model-0" in rows(look) and letters(look, row) == there  # also once it is answered
+            view = desk.look(SOMEBODY, run.id, TabState(row=row))
+            assert "model-0" in rows(view) and letters(view, row) == there  # also once it is answered
             for place, text in enumerate(["said by 0.", "said by 1.", "said by 2."]):
-                assert there["ABC".index(letter_of(look, row, place))].endswith(text)
+                assert there["ABC".index(letter_of(view, row, place))].endswith(text)
             assert record["metadata"]["number"] == store.rows.all_numbers(run.id)[row]
             assert store.pushes.number_there(run.id, str(dataset_of(store, run)), row) == record["metadata"]["number"]
     assert moved
 
 
-def letters(look: object, row: str) -> list[str]:
+def letters(view: object, row: str) -> list[str]:
     """The texts of a row's responses as the page shows them, from A on."""
-    page = rows(look)  # type: ignore[arg-type]
+    page = rows(view)  # type: ignore[arg-type]
     page = page[page.index("<article") :]
     found = re.findall(r'aria-label="Response ([A-Z])[^>]*>.*?<p dir="auto">([^<]*)', page)
     assert [letter for letter, _ in found] == ["A", "B", "C"], row

@@ -24,9 +24,9 @@ from app.web.tab_state import TabState
 from feedback.argilla import markdown
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.argilla.records import About, Place, item
-from feedback.labeller.comparisons import reasons_of
 from feedback.exports.preference_pairs import Rule, pair
 from feedback.exports.selection import Export
+from feedback.labeller.comparisons import reasons_of
 from feedback.types import WHICH_IS_BETTER
 from tests.browser import App, person
 from tests.conftest import ArgillaServer
@@ -147,8 +147,8 @@ def test_a_run_that_compares_nothing_is_asked_nothing(store: Store, here: Settin
 
     run = with_run(store, 1, responses=2)
     with at_desk(store, here) as desk:
-        look = desk.look("first", run.id)
-        assert "Which response is better?" not in rows(look) and insights.which_is_better(look) == ""
+        view = desk.look("first", run.id)
+        assert "Which response is better?" not in rows(view) and insights.which_is_better(view) == ""
 
 
 def test_what_is_exported_of_what_people_said(store: Store, here: Settings) -> None:

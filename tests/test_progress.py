@@ -30,9 +30,9 @@ def desk(here: Settings, store: Store) -> Iterator[AppState]:
 
 def until(desk: AppState, run: str, true: Callable[[RunView], bool]) -> RunView:
     """A glance at the run as soon as that is true of it."""
-    while not true(look := desk.look(SOMEBODY, run, TabState("generate"))):
+    while not true(view := desk.look(SOMEBODY, run, TabState("generate"))):
         time.sleep(0.02)
-    return look
+    return view
 
 
 def forms(url: str, **more: Any) -> dict[str, Any]:
@@ -66,13 +66,13 @@ def test_ratings_take_time_too_and_a_lost_endpoint_is_said(desk: AppState, monke
     with FakeOpenAI(latency=latency) as server:
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.run(act(desk)).run or ""
-        look = until(desk, run, lambda look: (look.counts.answered, look.counts.rated) == (ROWS, 1))
-        assert look.waiting == "" and run_switcher.standing_word(look) == "running"
-        left = row_cards._left(look, 10.0)
+        view = until(desk, run, lambda view: (view.counts.answered, view.counts.rated) == (ROWS, 1))
+        assert view.waiting == "" and run_switcher.standing_word(view) == "running"
+        left = row_cards._left(view, 10.0)
         assert left is not None and left > 0
-        assert " left" in row_cards.progress_card(look) and "lost" not in row_cards.progress_card(look)
-    look = until(desk, run, lambda look: bool(look.waiting))
-    card, top = row_cards.progress_card(look), header.header(look)
+        assert " left" in row_cards.progress_card(view) and "lost" not in row_cards.progress_card(view)
+    view = until(desk, run, lambda view: bool(view.waiting))
+    card, top = row_cards.progress_card(view), header.header(view)
     assert (
         "No answer since" in card and "Stop ends it; what was written is kept." in card and 'class="eta lost"' in card
     )
@@ -84,36 +84,36 @@ def test_a_job_that_failed_leads_to_where_that_is_mended(desk: AppState) -> None
     with FakeOpenAI(faults=lambda body, number: no) as server:
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.preview(act(desk)).run or ""
-        look = until(desk, run, lambda look: not look.busy)
-    assert "Open Models" in row_cards.progress_card(look) and "Open Models" in generate.progress(look)
+        view = until(desk, run, lambda view: not view.busy)
+    assert "Open Models" in row_cards.progress_card(view) and "Open Models" in generate.progress(view)
 
 
 def test_a_preview_under_other_settings_says_so(desk: AppState) -> None:
     with FakeOpenAI() as server:
         desk.keep(SOMEBODY, forms(server.url))
         run = generate.preview(act(desk)).run or ""
-        look = until(desk, run, lambda look: not look.busy)
-        assert "not paid for again" in generate.head(look) and "other settings" not in generate.cards(look)
+        view = until(desk, run, lambda view: not view.busy)
+        assert "not paid for again" in generate.head(view) and "other settings" not in generate.cards(view)
         desk.keep(SOMEBODY, {"generator.temperature": 0.5})
-        look = desk.look(SOMEBODY, run, TabState("generate"))
-        assert "preview again to see what these give" in generate.head(look) and "not paid for" not in generate.head(
-            look
+        view = desk.look(SOMEBODY, run, TabState("generate"))
+        assert "preview again to see what these give" in generate.head(view) and "not paid for" not in generate.head(
+            view
         )
-        assert "Rows made with other settings" in generate.cards(look) and generate.facts(look) == ""
+        assert "Rows made with other settings" in generate.cards(view) and generate.facts(view) == ""
 
 
 def test_a_run_that_is_done_leads_on(desk: AppState, store: Store) -> None:
     made = replace(made_of(), rows=3)
     with_run(store, 3, made, name="rivers-1", rate=lambda number, responses: ())
-    look = desk.look(SOMEBODY, "rivers-1", TabState("generate"))
-    look.wanted = look.recipe
-    assert generate.next_step(look) == ("Rate 3 rows", "rate")
+    view = desk.look(SOMEBODY, "rivers-1", TabState("generate"))
+    view.wanted = view.recipe
+    assert generate.next_step(view) == ("Rate 3 rows", "rate")
     with_run(store, 3, made, name="rivers-2")
-    look = desk.look(SOMEBODY, "rivers-2", TabState("generate"))
-    look.wanted = look.recipe
-    assert generate.next_step(look) == ("Review 3 rows", "review") and generate.run_words(look) == ""
-    look.counts = replace(look.counts, reviewed=3, approved=2)
-    assert generate.next_step(look) == ("Export 2 rows", "export")
-    look.counts = replace(look.counts, approved=0)
-    assert generate.next_step(look) == ("", "") and generate.next_words(look) == ""
+    view = desk.look(SOMEBODY, "rivers-2", TabState("generate"))
+    view.wanted = view.recipe
+    assert generate.next_step(view) == ("Review 3 rows", "review") and generate.run_words(view) == ""
+    view.counts = replace(view.counts, reviewed=3, approved=2)
+    assert generate.next_step(view) == ("Export 2 rows", "export")
+    view.counts = replace(view.counts, approved=0)
+    assert generate.next_step(view) == ("", "") and generate.next_words(view) == ""
     assert generate.next_step(desk.look(SOMEBODY, "")) == ("", "")

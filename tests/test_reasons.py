@@ -28,8 +28,8 @@ def test_reasons_are_counted_and_lead_to_their_rows(store: Store, here: Settings
         return Verdict(ids[number], name, "submitted", answers, {}, "c", f"{name}{number}", name, "2026", "2026")
 
     with at_desk(store, here) as desk:
-        look = desk.look("first", run.id)
-        assert "Nobody has rejected a row yet." in rejection_reasons.panel(look)
+        view = desk.look("first", run.id)
+        assert "Nobody has rejected a row yet." in rejection_reasons.panel(view)
         all_said(
             store, "d",
             [
@@ -37,20 +37,20 @@ def test_reasons_are_counted_and_lead_to_their_rows(store: Store, here: Settings
                 said(2, "ann", "reject"), said(3, "ann", "approve", "very good example"),
             ],
         )  # fmt: skip
-        look = desk.look("first", run.id)
-        page = rejection_reasons.panel(look)
+        view = desk.look("first", run.id)
+        page = rejection_reasons.panel(view)
         assert "4 rejections of 3 rows, 3 with a reason" in page
         assert "<b>2 rows (3 times)</b>" in page and "<b>1 row</b>" in page and "<b>bad</b>" not in page
         assert page.index("harmful") < page.index("&lt;b&gt;bad") < page.index("Ticked with other decisions")
-        assert "Approved: very good example" in page and rejection_reasons.TITLE in insights.panels(look)
+        assert "Approved: very good example" in page and rejection_reasons.TITLE in insights.panels(view)
 
         act = Act(desk, "first", run.id, desk.filled("first"), NEW_TAB, {"act": "reason", "reason": "reject harmful"})
         done = insights.pressed(act)
         assert done is not None and done.page == "review" and done.fill is not None
         desk.keep("first", dict(done.fill))
-        look = desk.look("first", run.id, after(done))
-        shown = rows(look)
-        assert "1–2 of 2" in shown and filters.chosen(look) == ["reason"]
+        view = desk.look("first", run.id, after(done))
+        shown = rows(view)
+        assert "1–2 of 2" in shown and filters.chosen(view) == ["reason"]
         desk.keep("first", {"browse.mark": "refusal"})
         nothing = rows(desk.look("first", run.id))
         assert "No row has all of this: mark “Refusal”; reason “Rejected: harmful”." in nothing
@@ -116,10 +116,10 @@ def test_the_usual_order_is_the_queues_once_rows_were_sent(store: Store, here: S
         push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
         store.pushes.plan(push, {ids[2]: 1.0}, blind_audit=False)
         store.pushes.keep_sent(push, [(ids[2], "h", {})], "2026")
-        look = desk.look("first", run.id)
-        assert filters.orders(look)["choices"][:2] == [("As in the queue", ""), ("In their order", "own")]
-        assert filters.wanted(look).order == "queue"
-        page = rows(look)
+        view = desk.look("first", run.id)
+        assert filters.orders(view)["choices"][:2] == [("As in the queue", ""), ("In their order", "own")]
+        assert filters.wanted(view).order == "queue"
+        page = rows(view)
         assert page.index(ids[2]) < page.index(ids[0]) < page.index(ids[1])
         desk.keep("first", {"browse.order": "own"})
         assert filters.wanted(desk.look("first", run.id)).everything

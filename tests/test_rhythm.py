@@ -50,6 +50,6 @@ def test_steps_go_beyond_a_page_and_stop_at_both_ends(store: Store, here: Settin
         assert pressed(desk, run, TabState(row=ids[0]), act="step", row=ids[0], by="-1").row == ids[0]
 
 
-def _shown(look: Any) -> str:
+def _shown(view: Any) -> str:
     """The row that is shown in full."""
-    return str(rows(look).partition('<article class="detail"')[2].partition('data-row="')[2].partition('"')[0])
+    return str(rows(view).partition('<article class="detail"')[2].partition('data-row="')[2].partition('"')[0])

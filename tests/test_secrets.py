@@ -227,8 +227,8 @@ def test_the_warning_is_shown_where_a_trial_is(store: Store, here: Settings, mon
         assert "unencrypted" not in models._probe(before, "generator") + models.responders(before)
         models.test_all(act(desk))
         until_tried(desk)
-        look = desk.look(SOMEBODY, "")
-    for shown in (models._probe(look, "generator"), models.responders(look)):
+        view = desk.look(SOMEBODY, "")
+    for shown in (models._probe(view, "generator"), models.responders(view)):
         assert '<p class="notice warn" role="status">The key for http://models.example.org/v1 goes there' in shown
         assert shown.count("unencrypted") == 1 and KEY not in shown
-    assert "unencrypted" not in models._probe(look, "labeller")
+    assert "unencrypted" not in models._probe(view, "labeller")

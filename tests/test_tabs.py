@@ -232,15 +232,15 @@ def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(sync: TabSy
 
 def test_whoever_just_did_something_is_told_again_soon(sync: TabSync) -> None:
     tab = sync.open_tabs.of(page(sync, "1").request)
-    look = sync.state.look(BROWSER, "")
+    view = sync.state.look(BROWSER, "")
     sync.state.services.model = sync.state.services.argilla = ServiceStatus("ready")
-    assert sync.poll_interval(tab, look) == POLL_IDLE
+    assert sync.poll_interval(tab, view) == POLL_IDLE
     with tab.pending():
-        assert sync.poll_interval(tab, look) == POLL_IDLE
+        assert sync.poll_interval(tab, view) == POLL_IDLE
     sync.state.services.model = ServiceStatus("starting")
-    assert sync.poll_interval(tab, look) == POLL_SOON
+    assert sync.poll_interval(tab, view) == POLL_SOON
     tab.last_input -= JUST_AFTER
-    assert sync.poll_interval(tab, look) == POLL_BUSY
+    assert sync.poll_interval(tab, view) == POLL_BUSY
 
 
 def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:

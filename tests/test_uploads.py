@@ -171,21 +171,21 @@ def test_the_page_says_what_is_left_out_of_an_upload(tmp_path: Path, here: Setti
     jobs = Jobs(store, here)
     desk = AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     desk.keep("me", {"task.kind": "genstruct", "inputs.source": "upload"})
-    look = desk.look("me", "")
-    assert page.found(look) == ""
+    view = desk.look("me", "")
+    assert page.found(view) == ""
     files = [str(path) for path in sorted(tmp_path.iterdir()) if path.is_file()]
-    done = page.take_files(Act(desk, "me", "", look.filled, NEW_TAB, extra=[files]))
+    done = page.take_files(Act(desk, "me", "", view.filled, NEW_TAB, extra=[files]))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "")
-    said = page.found(look)
+    view = desk.look("me", "")
+    said = page.found(view)
     for words in (
         "3 files: 1 row, columns title, content, file",
         "1 file is left out",
         "b.pdf can&#39;t be read as PDF",
     ):
         assert words in said
-    assert look.wanted is not None and desk.expected(look.wanted) == 1
+    assert view.wanted is not None and desk.expected(view.wanted) == 1
     jobs.close()
 
 
@@ -318,16 +318,16 @@ def test_the_page_shows_the_first_rows_and_what_can_be_chosen(here: Settings, st
     jobs = Jobs(store, here)
     desk = AppState(store, here, jobs, ServiceMonitor(here, lambda words: None))
     desk.keep("me", {"task.kind": "existing", "inputs.source": "paste", "inputs.text": f"{SHEET}\n<b>\t&"})
-    look = desk.look("me", "")
-    assert page._options(look) == ()
-    done = page.examine(Act(desk, "me", "", look.filled, NEW_TAB))
+    view = desk.look("me", "")
+    assert page._options(view) == ()
+    done = page.examine(Act(desk, "me", "", view.filled, NEW_TAB))
     assert done.fill is not None
     desk.keep("me", done.fill)
-    look = desk.look("me", "")
-    shown = page.found(look)
+    view = desk.look("me", "")
+    shown = page.found(view)
     assert "pasted: 3 rows, columns question, answer" in shown and "<td>The Loire.</td>" in shown
     assert "<td>&lt;b&gt;</td>" in shown and "<b>" not in shown
-    assert page._options(look) == ("separator", "header")
+    assert page._options(view) == ("separator", "header")
     desk.keep("me", {"inputs.header": False, "inputs.column0": "column 1"})
     described = desk.recipe(desk.filled("me"))
     assert described.dump()["inputs"]["header"] is False and "separator" not in described.dump()["inputs"]

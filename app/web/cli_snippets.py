@@ -46,9 +46,9 @@ class Snippet:
         return shlex.join(self.words)
 
 
-def way(look: RunView, page: str) -> Snippet:
+def way(view: RunView, page: str) -> Snippet:
     """The command of a page, as the forms are now."""
-    folder = look.state.settings.data
+    folder = view.state.settings.data
     data = None if folder == usual_data() else folder
     if page == "models":
         return Snippet(
@@ -57,26 +57,26 @@ def way(look: RunView, page: str) -> Snippet:
                 "It says which keys, services and Argilla are there. The models themselves are tried when a run begins.",
             ),
         )
-    if look.run is None or look.recipe is None or page == "generate":
-        return _run(look, data, page)
+    if view.run is None or view.recipe is None or page == "generate":
+        return _run(view, data, page)
     return {"rate": _rate, "review": _push, "insights": _agreement, "export": _export}[page](
-        look, data, look.run.id, look.recipe
+        view, data, view.run.id, view.recipe
     )
 
 
-def _run(look: RunView, data: Path | None, page: str) -> Snippet:
+def _run(view: RunView, data: Path | None, page: str) -> Snippet:
     """A run of the recipe, or, where it can't tell a difference, more of the run that is shown. Nothing is sent to Argilla."""
-    recipe, old = look.wanted, look.recipe
+    recipe, old = view.wanted, view.recipe
     notes = [NO_RUN] if page != "generate" else []
-    if look.run is not None and old is not None and not look.busy and _goes_on(look):
-        arguments = ["run", "--resume", look.run.id, "--no-push"]
-        if look.same and recipe is not None and recipe.rows not in (None, old.rows):
+    if view.run is not None and old is not None and not view.busy and _goes_on(view):
+        arguments = ["run", "--resume", view.run.id, "--no-push"]
+        if view.same and recipe is not None and recipe.rows not in (None, old.rows):
             arguments += ["--rows", str(recipe.rows)]
-        note = f"It goes on with {look.run.name}, as this page would; what was made is not made again."
+        note = f"It goes on with {view.run.name}, as this page would; what was made is not made again."
         return Snippet(_claywright(data, *arguments), notes=(note, *notes, *_keys(_models(old))))
-    if look.run is not None and page == "generate" and not look.same:
+    if view.run is not None and page == "generate" and not view.same:
         notes.append("It begins a new run: the forms say something else than the run that is shown.")
-    file = file_name(str(look.filled.get("name") or "dataset"))
+    file = file_name(str(view.filled.get("name") or "dataset"))
     keys = _keys(_models(recipe)) if recipe is not None else ()
     return Snippet(
         _claywright(data, "run", file, "--no-push"),
@@ -86,21 +86,21 @@ def _run(look: RunView, data: Path | None, page: str) -> Snippet:
     )
 
 
-def _goes_on(look: RunView) -> bool:
+def _goes_on(view: RunView) -> bool:
     """True if the run's own recipe, with another number of rows, is what the page would work."""
-    if look.standing in RESUMABLE:
+    if view.standing in RESUMABLE:
         return True
-    if not look.same or look.wanted is None or look.recipe is None:
+    if not view.same or view.wanted is None or view.recipe is None:
         return False
-    current, new = pricing.unpriced(look.recipe).dump(), pricing.unpriced(look.wanted).dump()
+    current, new = pricing.unpriced(view.recipe).dump(), pricing.unpriced(view.wanted).dump()
     return {**current, "rows": 0, "name": ""} == {**new, "rows": 0, "name": ""}
 
 
-def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
-    notes = list(_keys([look.described("labeller") or recipe.labeller]))
+def _rate(view: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
+    notes = list(_keys([view.described("labeller") or recipe.labeller]))
     old, arguments, extra = recipe.rating or UltraFeedback(), ["rate", run], []
     try:
-        judge = form_values.rating_of(look.filled)
+        judge = form_values.rating_of(view.filled)
     except FormError as error:
         return Snippet(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     if judge.aspects != old.aspects:
@@ -114,7 +114,7 @@ def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet
     others = [f.name for f in fields(UltraFeedback) if f.name not in ("aspects", "together", "repeats", "method")]
     if any(getattr(judge, name) != getattr(old, name) for name in others):
         notes.append("What stands under More is as in the run's own recipe: the command has no option for it.")
-    labeller = look.described("labeller") or recipe.labeller
+    labeller = view.described("labeller") or recipe.labeller
     if labeller.unpriced != recipe.labeller.unpriced:
         notes.append("It rates with the labeller of the run's own recipe, not with the one on the page Models.")
     if judge != old:
@@ -126,11 +126,11 @@ def _rate(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet
     )
 
 
-def _push(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
+def _push(view: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
     back = f"What people said comes back with {shlex.join(_claywright(data, 'pull', run))}"
     arguments, notes, old = ["push", run], [back], recipe.review
     try:
-        review = form_values.review_of(look.filled)
+        review = form_values.review_of(view.filled)
     except FormError as error:
         return Snippet(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     for name in ("dataset", "workspace"):
@@ -146,15 +146,15 @@ def _push(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet
     return Snippet(_claywright(data, *arguments), _python("push", [json.dumps(run), *named], data), tuple(notes))
 
 
-def _agreement(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
+def _agreement(view: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
     return Snippet(_claywright(data, "agreement", run), _python("agreement", [json.dumps(run)], data))
 
 
-def _export(look: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
+def _export(view: RunView, data: Path | None, run: str, recipe: Recipe) -> Snippet:
     arguments, old = ["export", run], recipe.export
-    kind = str(look.filled.get("export.kind"))
+    kind = str(view.filled.get("export.kind"))
     try:
-        to = form_values.export_of(look.filled)
+        to = form_values.export_of(view.filled)
     except FormError as error:
         return Snippet(_claywright(data, *arguments), notes=(f"The forms can't be used as they are: {error}",))
     arguments += ["--format", to.format]

@@ -1,6 +1,6 @@
-"""What pages are built on: fields, parts that show a look, and actions. app/web/tab_sync.py connects them with Gradio.
+"""What pages are built on: fields, parts that show a view, and actions. app/web/tab_sync.py connects them with Gradio.
 
-A part is a piece of HTML made anew from each look; an action is one function of ours behind a button. What goes wrong in
+A part is a piece of HTML made anew from each view; an action is one function of ours behind a button. What goes wrong in
 an action is a sentence at the place that it names.
 """
 
@@ -167,10 +167,10 @@ class Board:
     def part(
         self, show: Callable[[RunView], Markup], act: Do | None = None, *, often: bool = False, **props: Any
     ) -> gr.HTML:
-        """HTML that `show` makes from a look; it takes no room while there is nothing. `act` takes clicks on data-act."""
+        """HTML that `show` makes from a view; it takes no room while there is nothing. `act` takes clicks on data-act."""
 
-        def shown(look: RunView) -> Any:
-            value = show(look)
+        def shown(view: RunView) -> Any:
+            value = show(view)
             return gr.update(value=value, visible=bool(value))
 
         html = gr.HTML("", js_on_load=CLICKS, apply_default_css=False, **props)
@@ -185,10 +185,10 @@ class Board:
         return component
 
     def button(self, show: Show, do: Do, *, primary: bool = False, forms: bool = True, **props: Any) -> gr.Button:
-        """A button whose words come from a look; without words it is not there."""
+        """A button whose words come from a view; without words it is not there."""
 
-        def shown(look: RunView) -> Any:
-            label = show(look)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
+        def shown(view: RunView) -> Any:
+            label = show(view)  # one that goes keeps its words: emptied at once, Gradio leaves it standing without any
             return gr.update(value=label, visible=True) if label else gr.update(visible=False)
 
         button = gr.Button("", variant="primary" if primary else "secondary", scale=0, visible=False, **props)
@@ -220,8 +220,8 @@ class Board:
     def problem(self, *places: str) -> gr.HTML:
         """Where what is wrong with `places` is said."""
 
-        def show(look: RunView) -> Markup:
-            problems, leads = look.tab.problems, look.tab.leads
+        def show(view: RunView) -> Markup:
+            problems, leads = view.tab.problems, view.tab.leads
             listed = ((problems[name], leads.get(name)) for name in places if problems.get(name))
             return joined(
                 fragments.problem(message, self.lead(*lead) if lead else Markup()) for message, lead in listed
@@ -242,13 +242,13 @@ class Board:
         label = " → ".join(filter(None, [page.capitalize(), title]))
         return fragments.button(f"Open {label}", "lead", act="place", page=page, field=name)
 
-    def wrong(self, look: RunView) -> Markup:
+    def wrong(self, view: RunView) -> Markup:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
-        page, problems = look.tab.page, look.tab.problems
-        form, focus = self.form, look.tab.focus
+        page, problems = view.tab.page, view.tab.problems
+        form, focus = self.form, view.tab.focus
         names = {name for name, where in form.pages.items() if where in (page, "top")}
-        if self.looked_at[0] is not look.filled:  # what was kept is never changed in place
-            self.looked_at = look.filled, form_values.unusable(look.filled)
+        if self.looked_at[0] is not view.filled:  # what was kept is never changed in place
+            self.looked_at = view.filled, form_values.unusable(view.filled)
         live = {name: message for name, message in self.looked_at[1].items() if name in names}
         known = {**live, **{name: message for name, message in problems.items() if name in names}}
         if focus[0] in names:

@@ -212,17 +212,17 @@ class TabSync:
         `base`: what its fields held, where `base_version` is too long ago.
         """
         base_fields = tab.sent_fields.get(int(base_version), base)
-        look = self.state.look(browser, tab.run, tab.state)
+        view = self.state.look(browser, tab.run, tab.state)
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
         fields, defaults = self.board.form.fields, self.state.usual
         odd = [
-            n for n, field in fields.items() if look.filled[n] != defaults.get(n) and not fits(field, look.filled[n])
+            n for n, field in fields.items() if view.filled[n] != defaults.get(n) and not fits(field, view.filled[n])
         ]
         try:
-            shown = {} if odd else self._parts(look, tab.state.page)
+            shown = {} if odd else self._parts(view, tab.state.page)
         except Exception:  # what can't be shown must not lock a browser out: it is shown without what can't be
-            if not (odd := self._unshowable(look, tab.state.page)):
+            if not (odd := self._unshowable(view, tab.state.page)):
                 raise
         if odd:
             self.state.forget(browser, odd)
@@ -238,14 +238,14 @@ class TabSync:
                 out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
         tab.sent_parts.update(fresh)  # only now: where a part fails, all are shown another time
         new: form_values.FormValues = {}
-        field_values = {name: look.filled[name] for name in self.board.form.fields}
+        field_values = {name: view.filled[name] for name in self.board.form.fields}
         if base_fields is not None:
             new = form_values.differing(field_values, base_fields)
             tab.last_chosen.update(new)
         if out or new:
             tab.needs_full_refresh |= tab.pending_requests > 1 or 0 < base_version != tab.version
             tab.dirty_fields |= new.keys() if tab.needs_full_refresh else set()
-        state = tab.run, tab.state.page, self.poll_interval(tab, look)
+        state = tab.run, tab.state.page, self.poll_interval(tab, view)
         if not out and not new and state == tab.sent and base_version >= 0:
             return {self.page: gr.skip()}
         tab.version += 1
@@ -260,27 +260,27 @@ class TabSync:
         values = {self.board.form.fields[name]: value for name, value in new.items()}
         return {**_both(values, out), self.run: tab.run, self.page: tab.state.page, self.base_version: tab.version}
 
-    def _parts(self, look: RunView, page: str) -> dict[int, Any]:
-        """What the header and a page show of a look, by the parts' numbers."""
+    def _parts(self, view: RunView, page: str) -> dict[int, Any]:
+        """What the header and a page show of a view, by the parts' numbers."""
         return {
-            number: show(look) for number, (where, _, show) in enumerate(self.board.shows) if where in (page, "top")
+            number: show(view) for number, (where, _, show) in enumerate(self.board.shows) if where in (page, "top")
         }
 
-    def _unshowable(self, look: RunView, page: str) -> list[str]:
+    def _unshowable(self, view: RunView, page: str) -> list[str]:
         """The fields without which the page can be shown: each is tried by itself in forms as they are at the beginning."""
         defaults, odd = self.state.usual, []
-        for name in form_values.differing(look.filled, defaults):
-            alone = replace(look, filled={**defaults, name: look.filled[name]})
+        for name in form_values.differing(view.filled, defaults):
+            alone = replace(view, filled={**defaults, name: view.filled[name]})
             try:
                 self._parts(alone, page)
             except Exception:  # noqa: BLE001 - whatever it is, this field brings it about
                 odd.append(name)
         return odd
 
-    def poll_interval(self, tab: Tab, look: RunView) -> float:
+    def poll_interval(self, tab: Tab, view: RunView) -> float:
         """Seconds until the tab is to poll again."""
         starting = "starting" in (self.state.services.model.state, self.state.services.argilla.state)
-        if not (look.busy or self.state.counting or self.state.trying or starting or tab.needs_full_refresh):
+        if not (view.busy or self.state.counting or self.state.trying or starting or tab.needs_full_refresh):
             return POLL_IDLE
         return POLL_SOON if time.monotonic() - tab.last_input < JUST_AFTER else POLL_BUSY
 

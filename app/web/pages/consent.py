@@ -17,8 +17,8 @@ def build(board: Board) -> None:
     board.part(question, allow)
 
 
-def question(look: RunView) -> Markup:
-    needs = look.state.needs(look.browser, look.filled)
+def question(view: RunView) -> Markup:
+    needs = view.state.needs(view.browser, view.filled)
     if not needs:
         return Markup()
     listed = joined(markup("<li>{}</li>", sentence(need.sentence)) for need in needs)

@@ -54,12 +54,12 @@ def build(board: Board) -> None:
     form = board.form
     with gr.Row(elem_classes="page-bar"):
         board.part(
-            lambda look: fragments.page_head(
+            lambda view: fragments.page_head(
                 "Export", "Take out what people approved, with who approved it and what changed."
             )
         )
         board.button(
-            lambda look: "Stop" if _publishing(look) else "", stop, forms=False, min_width=90, elem_id="stop-publishing"
+            lambda view: "Stop" if _publishing(view) else "", stop, forms=False, min_width=90, elem_id="stop-publishing"
         )
         board.button(button_label, export, primary=True, min_width=140, elem_id="export")
     with gr.Row(elem_classes="cols"):
@@ -75,7 +75,7 @@ def build(board: Board) -> None:
                     elem_id="export-rows",
                 ),
             )
-            board.dress(rows, lambda look: gr.update(choices=_rows(look.counts.approved, _unseen(look))))
+            board.dress(rows, lambda view: gr.update(choices=_rows(view.counts.approved, _unseen(view))))
             form.add(
                 "export.format",
                 gr.Dropdown(
@@ -95,11 +95,11 @@ def build(board: Board) -> None:
             )
             with gr.Column(visible=False) as hub:
                 add_fields(form, "export", Export, ["hub", "private", "license"])
-            board.dress(hub, lambda look: gr.update(visible=look.filled["export.kind"] == HUB))
+            board.dress(hub, lambda view: gr.update(visible=view.filled["export.kind"] == HUB))
             with gr.Column(visible=False) as finished:
                 add_fields(form, "export", Export, ["argilla"])
-            board.dress(finished, lambda look: gr.update(visible=look.filled["export.kind"] == ARGILLA))
-            board.part(lambda look: fragments.problem(_wrong(look, "hub")))
+            board.dress(finished, lambda view: gr.update(visible=view.filled["export.kind"] == ARGILLA))
+            board.part(lambda view: fragments.problem(_wrong(view, "hub")))
             board.problem("hub")
             with gr.Accordion("More", open=False, elem_classes="more"):
                 form.add(
@@ -107,7 +107,7 @@ def build(board: Board) -> None:
                     gr.Dropdown(DECISIONS, value="", label="Decision", interactive=True, elem_id="export-decision"),
                 )
                 add_fields(form, "export", Export, MORE)
-            board.part(lambda look: fragments.problem(_wrong(look, "export")))
+            board.part(lambda view: fragments.problem(_wrong(view, "export")))
             board.problem("export")
         with gr.Column(elem_classes="mainc"):
             board.part(published)
@@ -122,45 +122,45 @@ def _rows(approved: int, unseen: int) -> list[tuple[str, str]]:
     ]
 
 
-def _unseen(look: RunView) -> int:
-    return look.counts.answered - look.counts.seen
+def _unseen(view: RunView) -> int:
+    return view.counts.answered - view.counts.seen
 
 
-def _publishing(look: RunView) -> bool:
-    return look.working and look.job is not None and look.job.what == "export"
+def _publishing(view: RunView) -> bool:
+    return view.working and view.job is not None and view.job.what == "export"
 
 
-def _wrong(look: RunView, section: str) -> str:
+def _wrong(view: RunView, section: str) -> str:
     """What can't be used of what the fields hold now, if it is about `section` and at no single field, which says it itself."""
     try:
-        form_values.export_of(look.filled)
+        form_values.export_of(view.filled)
     except FormError as error:
         return fragments.sentence(str(error)) if error.place == section and not error.field else ""
     return ""
 
 
-def _foreseen(look: RunView) -> Foreseen | None:
+def _foreseen(view: RunView) -> Foreseen | None:
     """None where the fields hold what can't be used."""
     try:
-        return look.foreseen
+        return view.foreseen
     except FormError:
         return None
 
 
-def described(look: RunView) -> Markup:
+def described(view: RunView) -> Markup:
     """What a line of the format has."""
-    chosen = FORMATS.get(str(look.filled["export.format"]))
+    chosen = FORMATS.get(str(view.filled["export.format"]))
     return markup('<p class="note">{}.</p>', fragments.sentence(chosen.help)) if chosen else Markup()
 
 
-def button_label(look: RunView) -> str:
-    kind = look.filled["export.kind"]
-    if look.working or (look.busy and kind in (HUB, ARGILLA)):
+def button_label(view: RunView) -> str:
+    kind = view.filled["export.kind"]
+    if view.working or (view.busy and kind in (HUB, ARGILLA)):
         return ""
-    export_preview = _foreseen(look)
+    export_preview = _foreseen(view)
     if export_preview is None or not export_preview.lines:
         return ""
-    number = count(export_preview.lines, _one(look.filled["export.format"]))
+    number = count(export_preview.lines, _one(view.filled["export.format"]))
     return {HUB: f"Add {number} to the Hub", ARGILLA: f"Write {number} into Argilla"}.get(kind, f"Export {number}")
 
 
@@ -170,17 +170,17 @@ def _one(form: object) -> str:
     return "line" if chosen is not None and chosen.several else "row"
 
 
-def preview(look: RunView) -> Markup:
+def preview(view: RunView) -> Markup:
     """The first lines, as they will be."""
-    if look.run is None or not look.counts.answered:
+    if view.run is None or not view.counts.answered:
         return fragments.empty("Nothing to export yet", "Make some rows first, on the page Generate.")
-    if (seen := _foreseen(look)) is None:
+    if (seen := _foreseen(view)) is None:
         return Markup()
     none = count(seen.passed_over, "of the chosen rows gives no line", "of the chosen rows give no line")
     none += why_not(seen.reasons)
     if not seen.lines and seen.passed_over:
         return fragments.empty(
-            "Nothing fits this format", f"{none}. {form_values.export_of(look.filled).form.needs}".strip()
+            "Nothing fits this format", f"{none}. {form_values.export_of(view.filled).form.needs}".strip()
         )
     if not seen.lines:
         return fragments.empty(
@@ -190,8 +190,8 @@ def preview(look: RunView) -> Markup:
     rest = f", {none}" if seen.passed_over else ""
     rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
     few = len(seen.first) < seen.lines
-    numbers = look.rows.numbers([str(values.get("row_id")) for values in seen.first])
-    number = count(seen.lines, _one(look.filled["export.format"]))
+    numbers = view.rows.numbers([str(values.get("row_id")) for values in seen.first])
+    number = count(seen.lines, _one(view.filled["export.format"]))
     line = f"first {len(seen.first)} of {number}" if few else number
     body = joined(_line_of(numbers.get(str(values.get("row_id")), 0), values) for values in seen.first)
     return fragments.panel("As it will be", line + rest, body)
@@ -222,9 +222,9 @@ def _line_of(number: int, values: dict[str, Any]) -> Markup:
     )
 
 
-def published(look: RunView) -> Markup:
+def published(view: RunView) -> Markup:
     """How far an export is on its way, or what came of it; a file that was written is shown by `made`."""
-    job = look.job
+    job = view.job
     if job is None or job.what != "export":
         return Markup()
     if job.state == "working":
@@ -265,12 +265,12 @@ def published(look: RunView) -> Markup:
     return markup('<section class="panel slim"><div class="argilla-line">{}{}</div></section>', message, link)
 
 
-def made(look: RunView) -> Markup:
+def made(view: RunView) -> Markup:
     """The files that were made last, to take away: one, one for training and one for testing, or the numbered ones of each."""
-    writing = _publishing(look) and look.job is not None and look.job.into == "file"
-    last = look.last_export if not writing else None
+    writing = _publishing(view) and view.job is not None and view.job.into == "file"
+    last = view.last_export if not writing else None
     path = Path(str(last["path"])) if last else None
-    if last is None or path is None or not path.is_file() or path.parent.parent != look.state.settings.data / "exports":
+    if last is None or path is None or not path.is_file() or path.parent.parent != view.state.settings.data / "exports":
         return Markup()
     files = _exported(path)
     size = sum(file.stat().st_size for file in files.values())

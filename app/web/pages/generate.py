@@ -72,14 +72,14 @@ def _settings(board: Board) -> None:
     )
     with gr.Column(visible=False) as input_fields:
         inputs.build(board)
-    board.dress(input_fields, lambda look: gr.update(visible=not TASKS[look.filled["task.kind"]].draws))
+    board.dress(input_fields, lambda view: gr.update(visible=not TASKS[view.filled["task.kind"]].draws))
     with gr.Row():
         rows = form.add(
             "rows", gr.Number(8, label="Rows", precision=0, interactive=True, min_width=100, elem_id="rows")
         )
         board.dress(
             rows,
-            lambda look: gr.update(placeholder="" if TASKS[look.filled["task.kind"]].draws else "all"),
+            lambda view: gr.update(placeholder="" if TASKS[view.filled["task.kind"]].draws else "all"),
         )
         form.add(
             "answers.n",
@@ -120,72 +120,72 @@ def _settings(board: Board) -> None:
 
 
 def _only_for(kind: str) -> Callable[[RunView], Any]:
-    return lambda look: gr.update(visible=look.filled["task.kind"] == kind)
+    return lambda view: gr.update(visible=view.filled["task.kind"] == kind)
 
 
 # -- what the page says
 
 
-def head(look: RunView) -> Markup:
-    return fragments.page_head("Generate", _line(look))
+def head(view: RunView) -> Markup:
+    return fragments.page_head("Generate", _line(view))
 
 
-def _line(look: RunView) -> str:
-    answered = look.counts.answered
-    if look.working and look.job is not None:
-        if look.job.what == "preview":
-            first = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
-            return look.job.saying or f"Writing the first {'row' if first == 1 else f'{first} rows'}."
-        if look.job.what == "work":
+def _line(view: RunView) -> str:
+    answered = view.counts.answered
+    if view.working and view.job is not None:
+        if view.job.what == "preview":
+            first = min(PREVIEW_ROWS, view.total or PREVIEW_ROWS)
+            return view.job.saying or f"Writing the first {'row' if first == 1 else f'{first} rows'}."
+        if view.job.what == "work":
             return "Running, also when this page is closed. Changes on the left are for the next run."
-        if look.job.what == "export":
-            return EXPORTING[look.job.into]
+        if view.job.what == "export":
+            return EXPORTING[view.job.into]
         return {
             "check": "Responses are being checked.",
             "rate": "The labeller is at work.",
             "again": "Drawing one row anew.",
             "push": "Rows are on their way to Argilla.",
             "pull": "Asking Argilla.",
-        }[look.job.what]
-    if look.elsewhere:
+        }[view.job.what]
+    if view.elsewhere:
         return "Another process works on this run. It is shown here as it grows."
-    match look.standing:
-        case "draft" if answered and not look.same:
+    match view.standing:
+        case "draft" if answered and not view.same:
             return "Made with other settings: preview again to see what these give."
         case "draft" if answered:
             return "Look at these rows, then run the rest. They are kept, and not paid for again."
         case "paused":
             return "Paused. What was made is kept."
         case "stopped" | "interrupted":
-            return f"{look.standing.capitalize()} after {count(answered, 'row')}. Everything made is kept."
+            return f"{view.standing.capitalize()} after {count(answered, 'row')}. Everything made is kept."
         case "done":
             return f"Done: {count(answered, 'row')}." + (
-                "" if look.same else " The settings on the left are for a new run."
+                "" if view.same else " The settings on the left are for a new run."
             )
-    first, rest = first_rows(look), _rows(look)
+    first, rest = first_rows(view), _rows(view)
     then = "then run." if rest is not None and rest <= first else "then run the rest."
     return f"Try {count(first, 'row')}, look at {'it' if first == 1 else 'them'}, {then}"
 
 
-def _rows(look: RunView) -> int | None:
+def _rows(view: RunView) -> int | None:
     """How many rows the forms give at most; None where that can't be told."""
-    if look.wanted is None:
+    if view.wanted is None:
         return None
-    known = (look.state.expected(look.wanted), inputs.most_rows(look, look.wanted.task))
+    known = (view.state.expected(view.wanted), inputs.most_rows(view, view.wanted.task))
     return min((rows for rows in known if rows), default=None)
 
 
-def first_rows(look: RunView) -> int:
+def first_rows(view: RunView) -> int:
     """How many rows a preview writes: no more than there are to be."""
-    return min(PREVIEW_ROWS, _rows(look) or PREVIEW_ROWS)
+    return min(PREVIEW_ROWS, _rows(view) or PREVIEW_ROWS)
 
 
-def facts(look: RunView) -> Markup:
+def facts(view: RunView) -> Markup:
     """The forecast, once there is something to tell it from."""
-    if look.busy or look.run is None or look.standing != "draft" or look.wanted is None or not look.same:
+    if view.busy or view.run is None or view.standing != "draft" or view.wanted is None or not view.same:
         return Markup()
-    rows = look.state.expected(look.wanted)
-    estimate = look.forecast(look.wanted, rows) if rows else None
+    rows = view.state.expected(view.wanted)
+    estimate = view.forecast(view.wanted, rows) if rows else None
     if estimate is None or not estimate.calls:
         return Markup()
     items = [count(estimate.calls, "call")]
@@ -195,7 +195,7 @@ def facts(look: RunView) -> Markup:
         most = pricing.format_dollars(estimate.dollars * (1 + (estimate.spread or 0)))
         known = pricing.format_dollars(estimate.dollars)
         items.append(known if most == known else f"{known}, likely at most {most}")
-        if source := pricing.price_source(look.wanted):
+        if source := pricing.price_source(view.wanted):
             items[-1] += f" ({source})"
     what = f"{count(estimate.rows, 'more row', 'more rows')}: " if estimate.rows else ""
     return markup('<p class="forecast" role="status">{}{}</p>', what, " · ".join(items))
@@ -219,50 +219,50 @@ def _time(seconds: float, spread: float | None) -> str:
     return f"{low}–{high} {other}" if unit.rstrip("s") == other.rstrip("s") else f"{least} to {most}"
 
 
-def stop_words(look: RunView) -> str:
-    return "Stop" if look.working and look.job is not None and look.job.what != "pull" else ""
+def stop_words(view: RunView) -> str:
+    return "Stop" if view.working and view.job is not None and view.job.what != "pull" else ""
 
 
-def preview_words(look: RunView) -> str:
-    if look.busy:
+def preview_words(view: RunView) -> str:
+    if view.busy:
         return ""
-    if look.standing in RESUMABLE:
+    if view.standing in RESUMABLE:
         return ""
-    if look.same and (look.standing != "draft" or look.counts.answered):
+    if view.same and (view.standing != "draft" or view.counts.answered):
         return ""
-    return f"Preview {count(first_rows(look), 'row')}"
+    return f"Preview {count(first_rows(view), 'row')}"
 
 
-def again_words(look: RunView) -> str:
-    ended = look.standing in RESUMABLE or (look.standing == "done" and look.same)
-    return "New run" if ended and not look.busy else ""
+def again_words(view: RunView) -> str:
+    ended = view.standing in RESUMABLE or (view.standing == "done" and view.same)
+    return "New run" if ended and not view.busy else ""
 
 
-def resume_words(look: RunView) -> str:
+def resume_words(view: RunView) -> str:
     """A run that was cut off goes on as the same run, whatever the forms say by now."""
-    if look.busy or look.standing not in RESUMABLE:
+    if view.busy or view.standing not in RESUMABLE:
         return ""
-    left = (look.total or 0) - look.counts.answered
+    left = (view.total or 0) - view.counts.answered
     return f"Resume, {count(left, 'row')} to go" if left > 0 else "Resume"
 
 
-def run_words(look: RunView) -> str:
+def run_words(view: RunView) -> str:
     """The primary action, with its number."""
-    if look.busy or look.standing in RESUMABLE:
+    if view.busy or view.standing in RESUMABLE:
         return ""
-    answered = look.counts.answered
-    if look.standing == "done" and look.same:
-        rows = look.state.expected(look.wanted) if look.wanted else None
+    answered = view.counts.answered
+    if view.standing == "done" and view.same:
+        rows = view.state.expected(view.wanted) if view.wanted else None
         return f"Make {count(rows - answered, 'more row', 'more rows')}" if rows and rows > answered else ""
-    rows = _rows(look)
+    rows = _rows(view)
     return f"Run {count(rows, 'row')}" if rows else "Run"
 
 
-def next_step(look: RunView) -> tuple[str, str]:
+def next_step(view: RunView) -> tuple[str, str]:
     """(what is to be done with the rows of a run that is done, the page where); nothing for any other run."""
-    if look.busy or look.run is None or look.standing != "done" or not look.same or run_words(look):
+    if view.busy or view.run is None or view.standing != "done" or not view.same or run_words(view):
         return "", ""
-    counts, recipe = look.counts, look.recipe
+    counts, recipe = view.counts, view.recipe
     unrated = counts.answered - counts.rated
     if recipe is not None and recipe.rating is not None and unrated > 0:
         return f"Rate {count(unrated, 'row')}", "rate"
@@ -271,72 +271,72 @@ def next_step(look: RunView) -> tuple[str, str]:
     return (f"Export {count(counts.approved, 'row')}", "export") if counts.approved else ("", "")
 
 
-def next_words(look: RunView) -> str:
-    return next_step(look)[0]
+def next_words(view: RunView) -> str:
+    return next_step(view)[0]
 
 
 def go_on(act: Act) -> Done:
     return Done(page=next_step(act.look)[1])
 
 
-def progress(look: RunView) -> Markup:
-    if look.run is None:
+def progress(view: RunView) -> Markup:
+    if view.run is None:
         return Markup()
-    if look.working and look.job is not None and look.job.what == "again":
+    if view.working and view.job is not None and view.job.what == "again":
         return Markup()
-    failed = look.job is not None and look.job.what in ("preview", "work", "again") and look.job.trouble
-    troubled = failed or look.run.reason or look.counts.failed or look.counts.dropped
-    if not troubled and (previewing(look) or (not look.busy and look.standing in ("draft", "done"))):
-        return marked(look)
-    return progress_card(look)
+    failed = view.job is not None and view.job.what in ("preview", "work", "again") and view.job.trouble
+    troubled = failed or view.run.reason or view.counts.failed or view.counts.dropped
+    if not troubled and (previewing(view) or (not view.busy and view.standing in ("draft", "done"))):
+        return marked(view)
+    return progress_card(view)
 
 
-def _results(look: RunView, rows: Sequence[Row]) -> dict[str, list[Checked]]:
+def _results(view: RunView, rows: Sequence[Row]) -> dict[str, list[Checked]]:
     """What the run's checks said of rows."""
-    return look.rows.checks([row.id for row in rows], look.recipe.checks if look.recipe is not None else ())
+    return view.rows.checks([row.id for row in rows], view.recipe.checks if view.recipe is not None else ())
 
 
-def cards(look: RunView) -> Markup:
+def cards(view: RunView) -> Markup:
     """Rows of the run: the first ones, or those that came last while it runs."""
-    if look.run is None:
-        return _nothing(look)
-    first = previewing(look)
-    if look.busy and not first and look.job is not None and look.job.what != "again":
-        rows = look.rows.latest(LATEST)
-        numbers = look.rows.numbers([row.id for row in rows])
-        results = _results(look, rows)
+    if view.run is None:
+        return _nothing(view)
+    first = previewing(view)
+    if view.busy and not first and view.job is not None and view.job.what != "again":
+        rows = view.rows.latest(LATEST)
+        numbers = view.rows.numbers([row.id for row in rows])
+        results = _results(view, rows)
         latest = joined(row_card(row, str(numbers[row.id]), results=results.get(row.id, ())) for row in rows)
         return markup('<h3 class="between">Latest rows</h3>{}', latest) if rows else Markup()
-    first_rows = look.rows.first(PREVIEW_ROWS)
-    writing = being_written(look) if first else []
+    first_rows = view.rows.first(PREVIEW_ROWS)
+    writing = being_written(view) if first else []
     shown = Markup()
-    numbers = look.rows.numbers([row.id for row, _ in first_rows])
-    results = _results(look, [row for row, _ in first_rows])
+    numbers = view.rows.numbers([row.id for row, _ in first_rows])
+    results = _results(view, [row for row, _ in first_rows])
     for row, dropped in first_rows:
         if writing and not row.responses and not dropped:
             row = replace(row, responses=(Response(writing.pop(0)[1], ""),))
-        shown += row_edits.card(look, row, numbers[row.id], dropped, results.get(row.id, ()))
+        shown += row_edits.card(view, row, numbers[row.id], dropped, results.get(row.id, ()))
     if first:
-        preview_size = min(PREVIEW_ROWS, look.total or PREVIEW_ROWS)
+        preview_size = min(PREVIEW_ROWS, view.total or PREVIEW_ROWS)
         for number in range(len(first_rows) + 1, preview_size + 1):
             shown += waiting_card(number, *(writing.pop(0) if writing else ()))
     if not shown:
-        return Markup() if look.counts.failed or look.counts.dropped or look.run.reason else _nothing(look)
-    if first or (look.standing == "draft" and look.same):
+        return Markup() if view.counts.failed or view.counts.dropped or view.run.reason else _nothing(view)
+    if first or (view.standing == "draft" and view.same):
         return shown
-    title = "First rows" if look.same or look.standing != "draft" else "Rows made with other settings"
+    title = "First rows" if view.same or view.standing != "draft" else "Rows made with other settings"
     return markup('<h3 class="between">{}</h3>{}', title, shown)
 
 
-def previewing(look: RunView) -> bool:
-    return look.working and look.job is not None and look.job.what == "preview"
+def previewing(view: RunView) -> bool:
+    return view.working and view.job is not None and view.job.what == "preview"
 
 
-def _nothing(look: RunView) -> Markup:
-    task = TASKS[look.filled["task.kind"]]
+def _nothing(view: RunView) -> Markup:
+    task = TASKS[view.filled["task.kind"]]
     source = "from nothing but the model" if task.draws else "from your input"
-    local = look.filled["generator.preset"] == "local"
-    first = first_rows(look)
+    local = view.filled["generator.preset"] == "local"
+    first = first_rows(view)
     return fragments.empty(
         "No rows yet",
         f"Preview writes {count(first, 'row')} {source}, so that you can judge {'it' if first == 1 else 'them'} before "
@@ -346,10 +346,10 @@ def _nothing(look: RunView) -> Markup:
     )
 
 
-def prompt(look: RunView) -> Markup:
+def prompt(view: RunView) -> Markup:
     """The prompt that was asked for, while the settings are those that it was made from."""
-    shown = look.tab.generate.prompt
-    if shown is None or look.wanted is None or recipe_text(look.wanted) != shown.recipe:
+    shown = view.tab.generate.prompt
+    if shown is None or view.wanted is None or recipe_text(view.wanted) != shown.recipe:
         return Markup()
     if not shown.messages:
         return fragments.note("No model is asked: the rows are taken as they are.")
@@ -387,18 +387,18 @@ def preview(act: Act) -> Done:
 
 def resume(act: Act) -> Done:
     """Goes on with the run that is shown: with more rows or another labeller, if the forms say so, else as it was."""
-    look = act.look
-    if look.run is not None:
-        act.state.jobs.work(look.run, act.state.keys(act.browser), look.wanted if look.same else look.recipe)
+    view = act.look
+    if view.run is not None:
+        act.state.jobs.work(view.run, act.state.keys(act.browser), view.wanted if view.same else view.recipe)
     return Done()
 
 
 def run(act: Act) -> Done:
     """Runs what the forms describe; more of the run that is shown, if that is the same."""
-    look = act.look
-    if look.run is not None and look.standing != "draft" and look.same:
-        act.state.jobs.work(look.run, act.state.keys(act.browser), look.wanted)
-        return Done(run=look.run.id)
+    view = act.look
+    if view.run is not None and view.standing != "draft" and view.same:
+        act.state.jobs.work(view.run, act.state.keys(act.browser), view.wanted)
+        return Done(run=view.run.id)
     started, recipe = act.state.begin(act.filled, act.run_id)
     act.state.jobs.work(started, act.state.keys(act.browser), recipe)
     return Done(run=started.id, row="", offset=0, fill={**act.filled, "name": recipe.name})

@@ -56,25 +56,25 @@ def choose(act: Act) -> Done:
     raise PageError
 
 
-def toast(look: RunView) -> Markup:
+def toast(view: RunView) -> Markup:
     """A word about what was just done; it goes by itself."""
-    message, when = look.tab.toast
+    message, when = view.tab.toast
     if time.monotonic() - when >= TOAST:
         return Markup()
     return markup('<p role="status" data-at="{}">{}</p>', when, message)
 
 
-def header(look: RunView) -> Markup:
-    name = look.run.name if look.run else "New run"
-    word = run_switcher.standing_word(look)
+def header(view: RunView) -> Markup:
+    name = view.run.name if view.run else "New run"
+    word = run_switcher.standing_word(view)
     pill = fragments.pill(word, run_switcher.TONES.get(word, "plain"))
-    kind = look.recipe.task.title if look.recipe else "nothing made yet"
-    total = max(look.total or 0, look.counts.answered, 1)
-    tools = recipes.tools(look)
-    steps = joined(_step(word_, getattr(look.counts, key), total) for word_, key in STEPS)
+    kind = view.recipe.task.title if view.recipe else "nothing made yet"
+    total = max(view.total or 0, view.counts.answered, 1)
+    tools = recipes.tools(view)
+    steps = joined(_step(word_, getattr(view.counts, key), total) for word_, key in STEPS)
     dots = joined(
         markup('<li class="{}" title="{}"><b>{}</b><span>{}</span></li>', tone, more, word, name)
-        for name, word, tone, more in connections(look)
+        for name, word, tone, more in connections(view)
     )
     return markup(
         '<header class="top" data-run="{run}">{skip}'
@@ -84,22 +84,22 @@ def header(look: RunView) -> Markup:
         '<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
         '<ul class="dots" aria-label="Connections">{dots}</ul>'
         '<nav class="tools" aria-label="Recipe and command">{tools}</nav></header>',
-        run=look.run.id if look.run else "",
-        skip=_skip(look),
+        run=view.run.id if view.run else "",
+        skip=_skip(view),
         bowl=fragments.BOWL,
         name=name,
         kind=kind,
         pill=pill,
-        menu=run_switcher.menu(look, tools),
+        menu=run_switcher.menu(view, tools),
         steps=steps,
         dots=dots,
         tools=tools,
     )
 
 
-def _skip(look: RunView) -> Markup:
+def _skip(view: RunView) -> Markup:
     """The way past the header, the settings and the filters, for those who go by keyboard."""
-    shows_row = look.tab.page == "review" and look.counts.answered
+    shows_row = view.tab.page == "review" and view.counts.answered
     return Markup('<a class="skip" href="#row">To the row</a>') if shows_row else Markup()
 
 
@@ -114,41 +114,41 @@ def _step(word: str, number: int, total: int) -> Markup:
     )
 
 
-def connections(look: RunView) -> list[tuple[str, str, str, str]]:
+def connections(view: RunView) -> list[tuple[str, str, str, str]]:
     """(name, state in a word, tone, the sentence behind it) of generator, labeller and Argilla."""
-    models = [_model(look, role) for role in ("generator", "labeller")]
-    argilla = look.state.services.argilla
+    models = [_model(view, role) for role in ("generator", "labeller")]
+    argilla = view.state.services.argilla
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[argilla.state]
-    if look.working and look.job is not None and look.job.what in ("push", "pull"):
-        word, tone = ("receiving" if look.job.what == "push" else "asked"), "busy"
+    if view.working and view.job is not None and view.job.what in ("push", "pull"):
+        word, tone = ("receiving" if view.job.what == "push" else "asked"), "busy"
     return [*models, ("Argilla", word, tone, argilla.words or argilla.url)]
 
 
-def _model(look: RunView, role: str) -> tuple[str, str, str, str]:
+def _model(view: RunView, role: str) -> tuple[str, str, str, str]:
     title = role.capitalize()
-    spec = look.model(role)
+    spec = view.model(role)
     if spec is None:
         return title, "not set up", "off", "Look at the page Models."
-    recipe = look.recipe
-    at_work = look.working and look.job is not None and look.job.execution is not None
+    recipe = view.recipe
+    at_work = view.working and view.job is not None and view.job.execution is not None
     if (
         at_work
         and recipe is not None
-        and look.job is not None
-        and (role == "generator" or look.job.what not in ("preview", "again"))
+        and view.job is not None
+        and (role == "generator" or view.job.what not in ("preview", "again"))
     ):
-        assert look.job.execution is not None
-        if look.job.execution.engine.waits_for(spec.identity):
-            return title, "no answer", "waits", look.waiting
-        if role == "generator" and look.job.what != "rate" and recipe.task.calls_model:
+        assert view.job.execution is not None
+        if view.job.execution.engine.waits_for(spec.identity):
+            return title, "no answer", "waits", view.waiting
+        if role == "generator" and view.job.what != "rate" and recipe.task.calls_model:
             return title, "writing", "busy", named_model(spec)
         if role == "labeller" and recipe.rating is not None:
             return title, "rating", "busy", named_model(spec)
     if spec.preset == "local":
-        model = look.state.services.model
+        model = view.state.services.model
         word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "off")}[model.state]
         return title, word, tone, model.words or "built-in model, for trying only"
-    trial = look.trial(spec)
+    trial = view.trial(spec)
     if trial is None and spec.preset == "scripted":
         return title, "ready", "ok", named_model(spec)
     if trial is None:

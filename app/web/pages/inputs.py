@@ -60,10 +60,10 @@ def build(board: Board) -> None:
             "", label="Pasted input", show_label=False, lines=5, max_lines=12, interactive=True, elem_id="pasted"
         ),
     )
-    board.dress(text, lambda look: gr.update(visible=_from(look, "paste"), placeholder=_paste_hint(look)))
+    board.dress(text, lambda view: gr.update(visible=_from(view, "paste"), placeholder=_paste_hint(view)))
     upload = upload_button("Upload files", visible=False, elem_id="upload", file_count="multiple")
     form.stand_in("inputs.path", upload)
-    board.dress(upload, lambda look: gr.update(visible=_from(look, "upload")))
+    board.dress(upload, lambda view: gr.update(visible=_from(view, "upload")))
     board.part(_endings)
     with gr.Row(visible=False) as hub:
         form.add(
@@ -74,14 +74,14 @@ def build(board: Board) -> None:
             gr.Textbox("", label="Configuration", placeholder="default", interactive=True, min_width=80),
         )
         form.add("inputs.split", gr.Textbox("train", label="Split", interactive=True, min_width=80))
-    board.dress(hub, lambda look: gr.update(visible=_from(look, "dataset")))
+    board.dress(hub, lambda view: gr.update(visible=_from(view, "dataset")))
     with gr.Row(visible=False) as there:
         form.add("inputs.argilla", gr.Textbox("", label="Dataset in Argilla", interactive=True, min_width=140))
         form.add(
             "inputs.workspace",
             gr.Textbox("", label="Workspace", placeholder="any", interactive=True, min_width=80),
         )
-    board.dress(there, lambda look: gr.update(visible=_from(look, "argilla")))
+    board.dress(there, lambda view: gr.update(visible=_from(view, "argilla")))
     run = form.add(
         "inputs.run", gr.Dropdown([("", "")], value="", label="Run", visible=False, interactive=True, filterable=False)
     )
@@ -106,7 +106,7 @@ def build(board: Board) -> None:
         header = form.add(
             "inputs.header", gr.Checkbox(True, label="First row names the columns", interactive=True, min_width=140)
         )
-    board.dress(options, lambda look: gr.update(visible=bool(_options(look))))
+    board.dress(options, lambda view: gr.update(visible=bool(_options(view))))
     for name, field in (("separator", separator), ("sheet", sheet), ("encoding", encoding), ("header", header)):
         board.dress(field, partial(_option, name))
     board.part(found)
@@ -142,48 +142,48 @@ def build(board: Board) -> None:
     board.changes("inputs.run", take_run)
 
 
-def _task(look: RunView) -> Task | None:
+def _task(view: RunView) -> Task | None:
     try:
-        return form_values.task_of(look.filled)
+        return form_values.task_of(view.filled)
     except FormError:
         return None
 
 
-def _from(look: RunView, source: str) -> bool:
-    return bool(look.filled["inputs.source"] == source)
+def _from(view: RunView, source: str) -> bool:
+    return bool(view.filled["inputs.source"] == source)
 
 
-def _paste_hint(look: RunView) -> str:
-    task = _task(look)
+def _paste_hint(view: RunView) -> str:
+    task = _task(view)
     needed = task.required_columns()[:2] if task else ()
     if len(needed) < 2:
         return f"One {needed[0] if needed else 'instruction'} a line; or a table from a spreadsheet, CSV, JSON."
     return f"First line: {needed[0]}. Then the {needed[1]}. A line of --- before the next. Or a table, CSV, JSON."
 
 
-def _endings(look: RunView) -> Markup:
+def _endings(view: RunView) -> Markup:
     """What can be uploaded, where nothing is yet."""
-    if not _from(look, "upload") or look.filled["inputs.path"]:
+    if not _from(view, "upload") or view.filled["inputs.path"]:
         return Markup()
     return markup('<p class="note">Files that end in {}</p>', ", ".join([*KNOWN, ".zip"]))
 
 
-def _runs(look: RunView) -> Any:
+def _runs(view: RunView) -> Any:
     """The runs that have rows, the newest first."""
-    if not _from(look, "run"):
+    if not _from(view, "run"):
         return gr.update(visible=False)
-    runs = [run for run in look.state.runs()[:MOST_RUNS] if look.state.counts(run).answered]
+    runs = [run for run in view.state.runs()[:MOST_RUNS] if view.state.counts(run).answered]
     choices = [("", ""), *((f"{run.name}, {fragments.ago(run.created)}", run.id) for run in runs)]
     return gr.update(visible=True, choices=choices)
 
 
-def _options(look: RunView) -> tuple[str, ...]:
+def _options(view: RunView) -> tuple[str, ...]:
     """What can be said of how the input is read, where it is a table or could be one."""
-    if _from(look, "paste"):
-        known = (look.filled.get("inputs.found") or {}).get("columns")
-        of = ending(str(look.filled["inputs.path"] or ""))
+    if _from(view, "paste"):
+        known = (view.filled.get("inputs.found") or {}).get("columns")
+        of = ending(str(view.filled["inputs.path"] or ""))
         return () if not known else ("separator", "header") if of in DELIMITED else ("separator",)
-    return _of_upload(look.filled) if _from(look, "upload") else ()
+    return _of_upload(view.filled) if _from(view, "upload") else ()
 
 
 def _of_upload(filled: form_values.FormValues) -> tuple[str, ...]:
@@ -193,23 +193,23 @@ def _of_upload(filled: form_values.FormValues) -> tuple[str, ...]:
     return ("separator", "header", "encoding") if of in DELIMITED else ("encoding",) if of in TEXTS else ()
 
 
-def _option(name: str, look: RunView) -> Any:
-    visible = name in _options(look)
+def _option(name: str, view: RunView) -> Any:
+    visible = name in _options(view)
     if name != "sheet" or not visible:
         return gr.update(visible=visible)
-    sheets = (look.filled.get("inputs.found") or {}).get("sheets") or ()
-    chosen = str(look.filled["inputs.sheet"] or "")
+    sheets = (view.filled.get("inputs.found") or {}).get("sheets") or ()
+    chosen = str(view.filled["inputs.sheet"] or "")
     names = dict.fromkeys([*sheets, *([chosen] if chosen else [])])
     return gr.update(visible=True, choices=[("the first", ""), *((name, name) for name in names)])
 
 
-def found(look: RunView) -> Markup:
+def found(view: RunView) -> Markup:
     """What the input holds, in a line, and what is left out of it, in others."""
-    contents, path = look.filled.get("inputs.found") or {}, str(look.filled["inputs.path"] or "")
+    contents, path = view.filled.get("inputs.found") or {}, str(view.filled["inputs.path"] or "")
     if contents.get("error"):  # said at the field
         return Markup()
     if not contents.get("rows") and not contents.get("more"):
-        named = look.filled["inputs.source"] == "upload" and path
+        named = view.filled["inputs.source"] == "upload" and path
         return markup('<p class="note">{}</p>', path.rpartition("/")[2]) if named else Markup()
     columns = ", ".join(contents["columns"][:12])
     left = list(contents.get("left") or ())
@@ -218,7 +218,7 @@ def found(look: RunView) -> Markup:
     rows = count(contents["rows"], "row")
     if contents.get("more"):
         rows = f"more than {rows}, counted no further" if contents["rows"] else "it takes long to read"
-    chosen = any(look.filled.get(f"inputs.column{k}") not in ("", None, *_own_columns(look)) for k in range(SLOTS))
+    chosen = any(view.filled.get(f"inputs.column{k}") not in ("", None, *_own_columns(view)) for k in range(SLOTS))
     layout = markup('<p class="note">{}</p>', contents["layout"]) if contents.get("layout") and not chosen else Markup()
     return markup(
         '<p class="note">{name}: {rows}, columns {columns}</p>{layout}{notes}{first}',
@@ -231,16 +231,16 @@ def found(look: RunView) -> Markup:
     )
 
 
-def most_rows(look: RunView, task: Task) -> int | None:
+def most_rows(view: RunView, task: Task) -> int | None:
     """How many rows the input that was looked at gives at most; None where that can't be told."""
-    contents = look.filled.get("inputs.found") or {}
+    contents = view.filled.get("inputs.found") or {}
     if task.draws or task.endless or not contents.get("rows") or contents.get("more"):
         return None
     return int(contents["rows"]) * task.rows_per_unit
 
 
-def _own_columns(look: RunView) -> tuple[str, ...]:
-    task = _task(look)
+def _own_columns(view: RunView) -> tuple[str, ...]:
+    task = _task(view)
     return form_values.columns_of(task) if task else ()
 
 
@@ -256,9 +256,9 @@ def _first_rows(contents: Mapping[str, Any]) -> Markup:
     )
 
 
-def _column(k: int, look: RunView) -> Any:
+def _column(k: int, view: RunView) -> Any:
     """The choice of the input's column for the k-th of the task's."""
-    task, contents = _task(look), look.filled.get("inputs.found") or {}
+    task, contents = _task(view), view.filled.get("inputs.found") or {}
     names = form_values.columns_of(task)[:SLOTS] if task else ()
     if k >= len(names) or not contents.get("columns") or (task is not None and task.draws):
         return gr.update(visible=False)

@@ -51,7 +51,7 @@ TALL = 96
 def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(
-            lambda look: fragments.page_head(
+            lambda view: fragments.page_head(
                 "Insights", "What the labeller thinks, what people said, and what it took."
             )
         )
@@ -87,12 +87,12 @@ def marked_rows(act: Act) -> Done | None:
     return filters.lead_to(act, {"mark": mark})
 
 
-def key_numbers(look: RunView) -> Markup:
+def key_numbers(view: RunView) -> Markup:
     """The key numbers in a row."""
-    if look.run is None or not look.counts.answered:
+    if view.run is None or not view.counts.answered:
         return fragments.empty("Nothing to tell yet", "Make some rows first, on the page Generate.")
-    counts = look.counts
-    rating_counts = look.counted(web_stats.ratings) or []
+    counts = view.counts
+    rating_counts = view.counted(web_stats.ratings) or []
     every = of_all(rating_counts)
     rated, mean = every.n, "–" if every.mean is None else f"{every.mean:.2f}"
     approved = f"{counts.approved / counts.reviewed:.0%}" if counts.reviewed else "–"
@@ -100,8 +100,8 @@ def key_numbers(look: RunView) -> Markup:
         (f"{counts.answered:,}", "rows", f"{counts.dropped:,} dropped, {counts.failed:,} failed"),
         (mean, "mean rating", f"{count(rated, 'rating')}, all aspects"),
         (approved, "approved", f"{counts.approved:,} of {counts.reviewed:,} reviewed, {counts.sent:,} sent"),
-        _agreeing(look),
-        _spending(look),
+        _agreeing(view),
+        _spending(view),
     ]
     inner = joined(
         markup("<div><b>{}</b><span>{}</span><em>{}</em></div>", value, word, more) for value, word, more in cells
@@ -109,10 +109,10 @@ def key_numbers(look: RunView) -> Markup:
     return markup('<div class="kpis">{}</div>', inner)
 
 
-def _agreeing(look: RunView) -> tuple[str, str, str]:
+def _agreeing(view: RunView) -> tuple[str, str, str]:
     """How often people and the labeller decide alike, with its interval; or why that is not known."""
     title = "same decision as people"
-    agreement = look.counted(web_stats.agreement)
+    agreement = view.counted(web_stats.agreement)
     measures = next(iter(agreement.labeller.values()), ()) if agreement is not None else ()
     same = next((measure for measure in measures if measure.name == DECISION), None)
     if same is None:
@@ -122,12 +122,12 @@ def _agreeing(look: RunView) -> tuple[str, str, str]:
     return same.shown, title, f"{same.interval}, {count(same.n, same.of)}"
 
 
-def _spending(look: RunView) -> tuple[str, str, str]:
+def _spending(view: RunView) -> tuple[str, str, str]:
     """The cost of the run's calls, or how many there were."""
-    assert look.run is not None
-    lines = stats_tables.spent(look.state, look.run)
+    assert view.run is not None
+    lines = stats_tables.spent(view.state, view.run)
     tally = web_stats.added(*(tally for _, _, tally in lines))
-    known = pricing.prices(look.recipe) if look.recipe else {}
+    known = pricing.prices(view.recipe) if view.recipe else {}
     dollars = pricing.total([pricing.cost(known, model, each) for _, model, each in lines])
     calls = count(tally.sent, "call")
     if not tally.sent:
@@ -137,31 +137,31 @@ def _spending(look: RunView) -> tuple[str, str, str]:
     return pricing.format_dollars(dollars), "spent", f"{calls}, by the prices on Models"
 
 
-def panels(look: RunView) -> Markup:
+def panels(view: RunView) -> Markup:
     """Plots over the whole width, then what else is known in two columns."""
-    if look.run is None or not look.counts.answered:
+    if view.run is None or not view.counts.answered:
         return Markup()
-    left = markup("<div>{}{}{}{}</div>", by_length(look), cost(look), lost(look), marked(look) + checks.panel(look))
-    right = rejection_reasons.panel(look) + agreement(look)
+    left = markup("<div>{}{}{}{}</div>", by_length(view), cost(view), lost(view), marked(view) + checks.panel(view))
+    right = rejection_reasons.panel(view) + agreement(view)
     return markup(
         '<div class="insights">{}<div class="stacks">{}<div>{}</div></div></div>',
-        which_is_better(look) + ratings(look),
+        which_is_better(view) + ratings(view),
         left,
         right,
     )
 
 
-def which_is_better(look: RunView) -> Markup:
+def which_is_better(view: RunView) -> Markup:
     """Whether the labeller favours a place, how often it changes its mind, and whose responses it prefers; "" for a run in which
     it compared nothing.
     """
-    assert look.run is not None
+    assert view.run is not None
     title, line = "Which is better", "the labeller compares two responses at a time, in both orders"
-    found = look.counted(web_stats.which_is_better)
+    found = view.counted(web_stats.which_is_better)
     if found is None:
-        return plots.counting(title) if verdict.compares(look) else Markup()
+        return plots.counting(title) if verdict.compares(view) else Markup()
     if not found.compared and not found.unread and not found.failed:
-        if not verdict.compares(look):
+        if not verdict.compares(view):
             return Markup()
         return fragments.panel(title, line, fragments.note("No pair is compared yet. Compare them on the page Rate."))
     shares = [found.bias, found.changed, found.first, found.second]
@@ -191,43 +191,43 @@ def which_is_better(look: RunView) -> Markup:
             f"{count(found.unread + found.failed, 'answer')} could not be read or asked for; such pairs are left out."
         )
     return plots.plot(
-        title, line, body, stats_tables.of_comparisons(found), look.run, "which-is-better", " ".join(notes)
+        title, line, body, stats_tables.of_comparisons(found), view.run, "which-is-better", " ".join(notes)
     )  # fmt: skip
 
 
-def ratings(look: RunView) -> Markup:
+def ratings(view: RunView) -> Markup:
     """Histograms by aspect and by model."""
-    assert look.run is not None
-    rating_counts = look.counted(web_stats.ratings)
+    assert view.run is not None
+    rating_counts = view.counted(web_stats.ratings)
     if rating_counts is None:
         return plots.counting("Rating by aspect") + plots.counting("Rating by model")
     if not rating_counts:
-        at_it = look.working and look.job is not None and look.job.what in ("work", "rate")
-        judging = at_it and look.recipe is not None and look.recipe.rating is not None
-        if verdict.compares(look):
+        at_it = view.working and view.job is not None and view.job.what in ("work", "rate")
+        judging = at_it and view.recipe is not None and view.recipe.rating is not None
+        if verdict.compares(view):
             return Markup()
         message = "Rows are being rated." if judging else "Rate the rows on the page Rate."
         return fragments.panel("Ratings", "none yet", fragments.note(message))
     aspects, models = by_aspect(rating_counts), by_model(rating_counts)
-    named = look.rubrics.title
+    named = view.rubrics.title
     notes = joined(_advice(advice.on_scale(named(key), scale)) for key, scale in aspects.items())
     aspect_plot = plots.plot(
         "Rating by aspect", "how many of each; at the right the mean",
         plots.multiples(aspects, TALL, of="aspect", named=named) + notes,
-        stats_tables.of_aspects(aspects), look.run, "ratings-by-aspect", plots.remarks(aspects),
+        stats_tables.of_aspects(aspects), view.run, "ratings-by-aspect", plots.remarks(aspects),
     )  # fmt: skip
     together = "all aspects together" if len(aspects) > 1 else f"by {named(next(iter(aspects)))}"
     return aspect_plot + plots.plot(
         "Rating by model", f"the model that wrote the response; {together}", plots.multiples(models, TALL, long=True, of="model"),
-        stats_tables.of_models(rating_counts), look.run, "ratings-by-model", plots.left_out(models),
+        stats_tables.of_models(rating_counts), view.run, "ratings-by-model", plots.left_out(models),
     )  # fmt: skip
 
 
-def by_length(look: RunView) -> Markup:
+def by_length(view: RunView) -> Markup:
     """Mean rating in bands of length, and whether the one goes with the other."""
-    assert look.run is not None
+    assert view.run is not None
     title = "Rating by length"
-    lengths = look.counted(web_stats.lengths)
+    lengths = view.counted(web_stats.lengths)
     if lengths is None:
         return plots.counting(title)
     if not lengths:
@@ -240,11 +240,11 @@ def by_length(look: RunView) -> Markup:
     body = markup('{}<p class="finding">{}</p>{}', plots.dots(every), _finding(every), _advice(advice.on_length(every)))
     if len(aspects) > 1 and every.n >= LEAST:
         rows = [
-            [look.rubrics.title(aspect), _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects
+            [view.rubrics.title(aspect), _correlation(lengths[aspect]), f"{lengths[aspect].n:,}"] for aspect in aspects
         ]
         body += fragments.table(["aspect", "rank correlation with length", "responses"], rows)
     return plots.plot(
-        title, line, body, stats_tables.of_lengths(lengths), look.run, "ratings-by-length",
+        title, line, body, stats_tables.of_lengths(lengths), view.run, "ratings-by-length",
         CORRELATION if every.correlation is not None else "",
     )  # fmt: skip
 
@@ -259,11 +259,11 @@ def _correlation(stats: ByLength) -> str:
     return stats_tables.in_words(stats.correlation)
 
 
-def agreement(look: RunView) -> Markup:
+def agreement(view: RunView) -> Markup:
     """How people and the labeller agree, and reviewers with each other; what is missing where nothing can be said yet."""
-    assert look.run is not None
+    assert view.run is not None
     labeller, reviewers = "How well people and the labeller agree", "How well reviewers agree"
-    agreement = look.counted(web_stats.agreement)
+    agreement = view.counted(web_stats.agreement)
     if agreement is None:
         return plots.counting(labeller) + plots.counting(reviewers)
     if not agreement.rows:
@@ -272,7 +272,7 @@ def agreement(look: RunView) -> Markup:
         return fragments.panel(labeller, "audit sample", body) + fragments.panel(reviewers, "audit sample", body)
     line = f"{agreement.reviewed:,} of {count(agreement.rows, 'audit row')} reviewed"
     tables = joined(
-        _measures(look.rubrics.title(aspect), measures)
+        _measures(view.rubrics.title(aspect), measures)
         + _caveat(agreement.left_out(aspect))
         + _advice(advice.on_labeller(agreement, aspect))
         for aspect, measures in agreement.labeller.items()
@@ -284,14 +284,14 @@ def agreement(look: RunView) -> Markup:
             "draws people towards them."
         )
         body += _advice(advice.on_seen(agreement))
-        body += _crossed(look, agreement)
+        body += _crossed(view, agreement)
     body += (
         fragments.note(MEANING)
         + fragments.note(WHY_AUDIT)
-        + plots.behind(stats_tables.of_people(agreement), look.run, "people-and-labeller")
+        + plots.behind(stats_tables.of_people(agreement), view.run, "people-and-labeller")
     )
     labeller_panel = fragments.panel(labeller, line, markup('<div class="measures">{}</div>', body))
-    return labeller_panel + fragments.panel(reviewers, line, _reviewers(look, agreement))
+    return labeller_panel + fragments.panel(reviewers, line, _reviewers(view, agreement))
 
 
 def _measures(title: str, measures: Sequence[Measure]) -> Markup:
@@ -309,27 +309,27 @@ def _advice(sentence: str) -> Markup:
     return fragments.notice(sentence, "warn") if sentence else Markup()
 
 
-def _crossed(look: RunView, agreement: Agreement) -> Markup:
+def _crossed(view: RunView, agreement: Agreement) -> Markup:
     """The table of people's ratings by the labeller's, for each aspect, behind a click."""
-    assert look.run is not None
+    assert view.run is not None
     if not agreement.tables:
         own = "no ratings of their own" if agreement.accepted else "no ratings"
         return fragments.note(
             f"People gave {own} in these reviews, only decisions: nothing to set beside the labeller's."
         )
-    tables = joined(plots.heat(look.rubrics.title(aspect), table) for aspect, table in agreement.tables.items())
+    tables = joined(plots.heat(view.rubrics.title(aspect), table) for aspect, table in agreement.tables.items())
     pairs = sum(sum(line) for table in agreement.tables.values() for line in table)
     legend = fragments.note(
         "How often people gave the rating at the left where the labeller gave the one above (its mean, rounded). With an edge: "
         "both say the same."
     )
-    behind = plots.behind(stats_tables.of_tables(agreement), look.run, "people-by-labeller")
+    behind = plots.behind(stats_tables.of_tables(agreement), view.run, "people-by-labeller")
     body = markup('<div class="agree">{}</div>{}{}', tables, legend, behind)
     return fragments.fold("People's ratings by the labeller's", body, count(pairs, "rating"), "open-wide")
 
 
-def _reviewers(look: RunView, agreement: Agreement) -> Markup:
-    assert look.run is not None
+def _reviewers(view: RunView, agreement: Agreement) -> Markup:
+    assert view.run is not None
     rows = [
         [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in agreement.reviewers
     ]
@@ -338,22 +338,22 @@ def _reviewers(look: RunView, agreement: Agreement) -> Markup:
     if agreement.spread:
         most = max(map(len, agreement.spread.values()))
         far = [
-            [look.rubrics.title(aspect), *counts, *[""] * (most - len(counts))]
+            [view.rubrics.title(aspect), *counts, *[""] * (most - len(counts))]
             for aspect, counts in agreement.spread.items()
         ]
         shown += fragments.table(["Responses whose ratings differ by", *range(most)], far)
-    return shown + fragments.note(ALPHA) + plots.behind(stats_tables.of_reviewers(agreement), look.run, "reviewers")
+    return shown + fragments.note(ALPHA) + plots.behind(stats_tables.of_reviewers(agreement), view.run, "reviewers")
 
 
-def cost(look: RunView) -> Markup:
+def cost(view: RunView) -> Markup:
     """Calls, tokens, time and money of each stage and model."""
-    assert look.run is not None
-    lines = stats_tables.spent(look.state, look.run)
+    assert view.run is not None
+    lines = stats_tables.spent(view.state, view.run)
     if not lines:
         return fragments.panel(
-            "What it took", "", fragments.note("Nothing yet." if not look.busy else "It is being worked.")
+            "What it took", "", fragments.note("Nothing yet." if not view.busy else "It is being worked.")
         )
-    table = stats_tables.of_cost(lines, pricing.prices(look.recipe) if look.recipe else {})
+    table = stats_tables.of_cost(lines, pricing.prices(view.recipe) if view.recipe else {})
     rows = [
         [
             f"{stage}",
@@ -369,32 +369,32 @@ def cost(look: RunView) -> Markup:
     if total.recalled:
         saved = f"{count(total.recalled, 'call was', 'calls were')} remembered and cost nothing"
         saved += f": {count(total.remembered_tokens, 'token')} not paid again. " if total.remembered_tokens else ". "
-    if look.recipe is not None and (source := pricing.price_source(look.recipe)):
+    if view.recipe is not None and (source := pricing.price_source(view.recipe)):
         saved += f"Cost by {source}. "
     if lines[-1][0] == web_stats.EARLIER:
         saved += "Not told apart: worked by an earlier version, which counted all models together. "
     shown = fragments.table(
         ["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows
     )
-    button = fragments.button("Take the prices that Models says", act="prices") if _prices_to_take(look) else Markup()
+    button = fragments.button("Take the prices that Models says", act="prices") if _prices_to_take(view) else Markup()
     body = markup('<div class="broad">{}</div>{}', shown, button)
     note = saved + COUNTED + ("" if table[stats_tables.DOLLARS].notna().all() else NO_PRICE)
-    return plots.plot("What it took", "counted by stage and model", body, table, look.run, "cost", note)
+    return plots.plot("What it took", "counted by stage and model", body, table, view.run, "cost", note)
 
 
-def _prices_to_take(look: RunView) -> bool:
+def _prices_to_take(view: RunView) -> bool:
     """Whether the forms know prices of the run's models that the run does not."""
-    if look.recipe is None or look.wanted is None or look.busy:
+    if view.recipe is None or view.wanted is None or view.busy:
         return False
-    return pricing.priced(look.recipe, look.wanted) != look.recipe
+    return pricing.priced(view.recipe, view.wanted) != view.recipe
 
 
 def take_prices(act: Act) -> Done | None:
     """The run's models get the prices that the forms say: of what it took and takes."""
-    look = act.look
-    if act.word == "prices" and look.run is not None and look.recipe is not None and _prices_to_take(look):
-        assert look.wanted is not None
-        look.keep_prices(look.wanted)
+    view = act.look
+    if act.word == "prices" and view.run is not None and view.recipe is not None and _prices_to_take(view):
+        assert view.wanted is not None
+        view.keep_prices(view.wanted)
     return None
 
 
@@ -402,24 +402,24 @@ def _number(value: stats_tables.Cell) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def lost(look: RunView) -> Markup:
+def lost(view: RunView) -> Markup:
     """Answers that could not be used, by reason."""
-    assert look.run is not None
-    drops = look.rows.drop_reasons()
+    assert view.run is not None
+    drops = view.rows.drop_reasons()
     if not drops:
         return fragments.panel("Dropped", "answers that could not be used", fragments.note("None."))
     shown = fragments.table(["reason", "answers"], [[why, f"{n:,}"] for why, n in list(drops.items())[:12]])
     more = f"The 12 most frequent of {len(drops)} reasons; all are in the numbers." if len(drops) > 12 else ""
     return plots.plot(
-        "Dropped", "answers that could not be used", shown, stats_tables.of_drops(drops), look.run, "dropped", more
+        "Dropped", "answers that could not be used", shown, stats_tables.of_drops(drops), view.run, "dropped", more
     )
 
 
-def marked(look: RunView) -> Markup:
+def marked(view: RunView) -> Markup:
     """Responses that are kept and that a curator should look at, by mark."""
-    assert look.run is not None
+    assert view.run is not None
     title, line = "Marked", "responses that are kept, to look at"
-    counts = look.counted(web_stats.marked)
+    counts = view.counted(web_stats.marked)
     if counts is None:
         return plots.counting(title)
     if not counts:
@@ -435,5 +435,5 @@ def marked(look: RunView) -> Markup:
         for mark, n in counts.items()
     )
     body = fragments.table(list(table), stats_tables.shown(table)) + markup('<p class="to-rows">{}</p>', ways)
-    body += _advice(advice.on_marks(counts, look.counts.answered))
-    return plots.plot(title, line, body, table, look.run, "marked", "")
+    body += _advice(advice.on_marks(counts, view.counts.answered))
+    return plots.plot(title, line, body, table, view.run, "marked", "")

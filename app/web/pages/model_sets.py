@@ -23,7 +23,7 @@ WHAT = "model preset"
 def build(board: Board) -> None:
     """The strip on the page Models."""
     with gr.Column(elem_classes=["card", "sets"]):
-        board.part(lambda look: fragments.card_head("Model presets", _line(look)))
+        board.part(lambda view: fragments.card_head("Model presets", _line(view)))
         board.part(listed, choose, elem_id="model-sets")
         with gr.Row(elem_classes="keep"):
             name = gr.Textbox(
@@ -36,18 +36,18 @@ def build(board: Board) -> None:
         board.act(event, save, forms=True, extra=[name])
 
 
-def _line(look: RunView) -> str:
+def _line(view: RunView) -> str:
     line = "Who writes, answers and rates, to use again. A key is not kept, only the name of its variable."
-    return f"{line} The one that you typed has to be typed again." if typed_keys(look.filled) else line
+    return f"{line} The one that you typed has to be typed again." if typed_keys(view.filled) else line
 
 
-def listed(look: RunView) -> Markup:
-    items = joined(_entry(model_set, look) for model_set in look.state.saved.model_sets())
+def listed(view: RunView) -> Markup:
+    items = joined(_entry(model_set, view) for model_set in view.state.saved.model_sets())
     sets = markup('<ul class="kept edged">{}</ul>', items) if items else Markup()
-    return confirm.question(look.tab.models.confirmation, WHAT) + sets
+    return confirm.question(view.tab.models.confirmation, WHAT) + sets
 
 
-def _entry(model_set: Kept, look: RunView) -> Markup:
+def _entry(model_set: Kept, view: RunView) -> Markup:
     trouble = Markup()
     try:
         fill_models(model_set)
@@ -61,7 +61,7 @@ def _entry(model_set: Kept, look: RunView) -> Markup:
         line=line,
         trouble=trouble,
         use=use,
-        delete=confirm.delete_button(look.tab.models.confirmation, model_set.name),
+        delete=confirm.delete_button(view.tab.models.confirmation, model_set.name),
     )
 
 

@@ -63,12 +63,12 @@ TITLES = {
 def build(board: Board) -> None:
     with gr.Row(elem_classes="page-bar"):
         board.part(
-            lambda look: fragments.page_head(
+            lambda view: fragments.page_head(
                 "Models", "Who writes, who answers, who rates. Keys are named, never kept."
             )
         )
         board.button(
-            lambda look: "Stop testing" if _testing(look) else "Test all",
+            lambda view: "Stop testing" if _testing(view) else "Test all",
             test_all,
             primary=True,
             min_width=100,
@@ -89,7 +89,7 @@ def build(board: Board) -> None:
 
 
 def _role(board: Board, role: str) -> None:
-    board.part(lambda look: fragments.card_head(*TITLES[role], side=_pill(look, role)))
+    board.part(lambda view: fragments.card_head(*TITLES[role], side=_pill(view, role)))
     if role != "generator":
         _alike(board, role)
     typed = _model_fields(board, role)
@@ -97,15 +97,15 @@ def _role(board: Board, role: str) -> None:
     board.problem(role)
     with gr.Row(elem_classes="test"):
         button = gr.Button("Test", size="sm", scale=0, min_width=80, elem_id=f"test-{role}")
-    board.dress(button, lambda look: gr.update(value="Stop the test" if _asking(look, role) else "Test"))
+    board.dress(button, lambda view: gr.update(value="Stop the test" if _asking(view, role) else "Test"))
     board.act(button.click, lambda act: test(act, role), forms=True, extra=[typed])
-    board.part(lambda look: _probe(look, role))
+    board.part(lambda view: _probe(view, role))
 
 
 def _alike(board: Board, role: str) -> None:
     """One click for the address, the key and the limits of the generator."""
     button = gr.Button(SAME, size="sm", scale=0, visible=False, elem_id=f"same-{role}", elem_classes="quiet")
-    board.dress(button, lambda look: gr.update(visible=not _is_alike(look, role)))
+    board.dress(button, lambda view: gr.update(visible=not _is_alike(view, role)))
     board.act(button.click, lambda act: take_generators(act, role), forms=True)
 
 
@@ -167,10 +167,10 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
             f"{role}.concurrency",
             gr.Number(16, label="Concurrency", precision=0, interactive=True, scale=2, min_width=68),
         )
-    board.dress(key, lambda look: _key_field(look, role))
-    board.dress(address, lambda look: _address_field(look, role))
-    board.dress(model, lambda look: _model_field(look, role))
-    board.dress(typed, lambda look: _typed_field(look, role))
+    board.dress(key, lambda view: _key_field(view, role))
+    board.dress(address, lambda view: _address_field(view, role))
+    board.dress(model, lambda view: _model_field(view, role))
+    board.dress(typed, lambda view: _typed_field(view, role))
     for event in (typed.blur, typed.submit):
         board.act(event, lambda act: take_key(act, role), forms=True, extra=[typed])
     board.changes(f"{role}.url", lambda act: address_typed(act, role))
@@ -183,7 +183,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
 def _responders(board: Board) -> None:
     form = board.form
     board.part(
-        lambda look: fragments.card_head("Response models", "Answer each instruction", side=_responders_pill(look))
+        lambda view: fragments.card_head("Response models", "Answer each instruction", side=_responders_pill(view))
     )
     form.add(
         "answers.by",
@@ -198,7 +198,7 @@ def _responders(board: Board) -> None:
         typed = _model_fields(board, "new")
         add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
         add = gr.Button("Add this model", size="sm", elem_id="add-model")
-    board.dress(new, lambda look: gr.update(visible=look.filled["answers.by"] == "others"))
+    board.dress(new, lambda view: gr.update(visible=view.filled["answers.by"] == "others"))
     board.act(add.click, add_responder, forms=True, extra=[typed])
     board.problem("responders", "new")
 
@@ -206,9 +206,9 @@ def _responders(board: Board) -> None:
 # -- fields as they should look
 
 
-def _key_choices(look: RunView, role: str) -> list[tuple[str, str]]:
+def _key_choices(view: RunView, role: str) -> list[tuple[str, str]]:
     """Names of variables; a key that is pasted here by mistake counts as typed (AppState.keep)."""
-    preset, chosen = PRESETS.get(look.filled[f"{role}.preset"]), look.filled[f"{role}.key_env"]
+    preset, chosen = PRESETS.get(view.filled[f"{role}.preset"]), view.filled[f"{role}.key_env"]
     names = dict.fromkeys([preset.key_env if preset else None, chosen if chosen != TYPED else None, *key_variables()])
     return [
         ("none needed", ""), ("typed, kept in memory only", TYPED),
@@ -216,29 +216,29 @@ def _key_choices(look: RunView, role: str) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _key_field(look: RunView, role: str) -> Any:
-    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
-    return gr.update(visible=visible, choices=_key_choices(look, role))
+def _key_field(view: RunView, role: str) -> Any:
+    visible = view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    return gr.update(visible=visible, choices=_key_choices(view, role))
 
 
-def _address_field(look: RunView, role: str) -> Any:
-    preset = PRESETS.get(look.filled[f"{role}.preset"])
-    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+def _address_field(view: RunView, role: str) -> Any:
+    preset = PRESETS.get(view.filled[f"{role}.preset"])
+    visible = view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, placeholder=(preset.url if preset else "") or "http://localhost:8000/v1")
 
 
-def _model_field(look: RunView, role: str) -> Any:
-    spec = look.described(role)
-    models = list(look.state.models.get(_listed_at(look.browser, spec), ())) if spec is not None else []
-    visible = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+def _model_field(view: RunView, role: str) -> Any:
+    spec = view.described(role)
+    models = list(view.state.models.get(_listed_at(view.browser, spec), ())) if spec is not None else []
+    visible = view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     return gr.update(visible=visible, choices=models)
 
 
-def _typed_field(look: RunView, role: str) -> Any:
-    spec = look.described(role)
-    has_key = spec is not None and look.state.keys(look.browser).holds(spec)
-    visible = look.filled[f"{role}.key_env"] == TYPED and look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
-    trial = _trial(look, role)
+def _typed_field(view: RunView, role: str) -> Any:
+    spec = view.described(role)
+    has_key = spec is not None and view.state.keys(view.browser).holds(spec)
+    visible = view.filled[f"{role}.key_env"] == TYPED and view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    trial = _trial(view, role)
     placeholder = "typed ✓ until Claywright ends" if has_key else "paste the key here"
     if has_key and trial is not None and trial.key_refused:
         placeholder = "refused: paste another key here"
@@ -265,8 +265,8 @@ def address_typed(act: Act, role: str) -> Done:
     return Done()
 
 
-def _is_alike(look: RunView, role: str) -> bool:
-    return all(look.filled[f"{role}.{name}"] == look.filled[f"generator.{name}"] for name in _shared(role))
+def _is_alike(view: RunView, role: str) -> bool:
+    return all(view.filled[f"{role}.{name}"] == view.filled[f"generator.{name}"] for name in _shared(role))
 
 
 def _shared(role: str) -> list[str]:
@@ -312,9 +312,9 @@ def key_chosen(act: Act, role: str) -> Done:
 # -- keys and trials
 
 
-def _trial(look: RunView, role: str) -> ModelCheck | None:
-    spec = look.described(role)
-    return look.trial(spec) if spec else None
+def _trial(view: RunView, role: str) -> ModelCheck | None:
+    spec = view.described(role)
+    return view.trial(spec) if spec else None
 
 
 def take_key(act: Act, role: str) -> Done | None:
@@ -358,14 +358,14 @@ def _cancel(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None
         loop.call_soon_threadsafe(task.cancel)
 
 
-def _asking(look: RunView, role: str) -> bool:
-    trial = _trial(look, role)
+def _asking(view: RunView, role: str) -> bool:
+    trial = _trial(view, role)
     return trial is not None and trial.asking
 
 
-def _testing(look: RunView) -> bool:
+def _testing(view: RunView) -> bool:
     """True while something that this browser asked goes on."""
-    return any(trial.asking for (browser, *_), trial in list(look.state.trials.items()) if browser == look.browser)
+    return any(trial.asking for (browser, *_), trial in list(view.state.trials.items()) if browser == view.browser)
 
 
 def test(act: Act, role: str) -> Done:
@@ -464,14 +464,14 @@ def drop_responder(act: Act) -> Done:
 # -- what the page says
 
 
-def _pill(look: RunView, role: str) -> Markup:
-    spec = look.described(role)
+def _pill(view: RunView, role: str) -> Markup:
+    spec = view.described(role)
     if spec is None:
         return fragments.pill("not set up", "warn")
-    if spec.preset == "local" and look.state.services.model.state != "ready":
-        state = look.state.services.model.state
+    if spec.preset == "local" and view.state.services.model.state != "ready":
+        state = view.state.services.model.state
         return fragments.pill("starting" if state == "starting" else "off", "busy" if state == "starting" else "bad")
-    trial = look.trial(spec)
+    trial = view.trial(spec)
     if trial is None:
         return fragments.pill("ready", "ok") if spec.preset in WITHOUT_ADDRESS else fragments.pill("not tried")
     if trial.asking:
@@ -479,23 +479,23 @@ def _pill(look: RunView, role: str) -> Markup:
     return fragments.pill("ready", "ok") if trial.ok else fragments.pill("off", "bad")
 
 
-def _responders_pill(look: RunView) -> Markup:
-    if look.filled["answers.by"] == "generator":
+def _responders_pill(view: RunView) -> Markup:
+    if view.filled["answers.by"] == "generator":
         return fragments.pill("not needed")
-    number = len(look.filled["responders"])
+    number = len(view.filled["responders"])
     return fragments.pill(fragments.count(number, "model"), "ok" if number else "warn")
 
 
-def responders(look: RunView) -> Markup:
+def responders(view: RunView) -> Markup:
     """The response models by name, each with a button that takes it away."""
-    if look.filled["answers.by"] != "others":
+    if view.filled["answers.by"] != "others":
         return Markup(
             '<p class="note">One response each, unless Generate says more. Let other models answer to compare them.</p>'
         )
     items = Markup()
-    for index, values in enumerate(look.filled["responders"]):
+    for index, values in enumerate(view.filled["responders"]):
         spec = ModelSpec(**values)
-        trial = look.trial(spec)
+        trial = view.trial(spec)
         state = (
             Markup()
             if trial is None or trial.asking
@@ -521,11 +521,11 @@ def responders(look: RunView) -> Markup:
     )
 
 
-def _probe(look: RunView, role: str) -> Markup:
-    spec = look.described(role)
-    trial = look.trial(spec) if spec else None
-    if spec is not None and spec.preset == "local" and look.state.services.model.state == "off":
-        return markup('<div class="probe">{}</div>', fragments.problem(look.state.services.model.words))
+def _probe(view: RunView, role: str) -> Markup:
+    spec = view.described(role)
+    trial = view.trial(spec) if spec else None
+    if spec is not None and spec.preset == "local" and view.state.services.model.state == "off":
+        return markup('<div class="probe">{}</div>', fragments.problem(view.state.services.model.words))
     note = (
         Markup('<p class="facts">The built-in model is for trying only.</p>')
         if spec is not None and spec.preset == "local"
@@ -577,10 +577,10 @@ def _seconds(trial: ModelCheck) -> str:
     return f"{time.monotonic() - trial.began:.0f} s"
 
 
-def argilla(look: RunView) -> Markup:
+def argilla(view: RunView) -> Markup:
     """Where people review, and whether it is there."""
-    state = look.state.services.argilla
-    own = not look.state.settings.argilla_url
+    state = view.state.services.argilla
+    own = not view.state.settings.argilla_url
     line = (
         "Where people review. This one came with Claywright and runs on this machine."
         if own
@@ -588,7 +588,7 @@ def argilla(look: RunView) -> Markup:
     )
     word, tone = {"ready": ("ready", "ok"), "starting": ("starting", "busy"), "off": ("off", "bad")}[state.state]
     more = markup('<p class="note">{}</p>', state.words) if state.words else Markup()
-    address = review_argilla.opening(look.state.settings, state.url)
+    address = review_argilla.opening(view.state.settings, state.url)
     link = fragments.link("Open Argilla", address) if address else Markup()
     return markup(
         '<div class="argilla-line"><div class="card-head"><div><h2>Argilla</h2><p>{}</p>{}</div>{}</div>{}</div>',

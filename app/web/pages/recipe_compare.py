@@ -20,17 +20,17 @@ FORMS, SAVED, RUN = "forms", "saved:", "run:"
 MOST_RUNS = 200
 
 
-def comparison(look: RunView, saved: Sequence[Kept]) -> Markup:
+def comparison(view: RunView, saved: Sequence[Kept]) -> Markup:
     """Two lists to choose from, and what differs."""
-    shown = f"{RUN}{look.run.id}" if look.run else ""
-    chosen = {"left": look.tab.drawer.left or FORMS, "right": look.tab.drawer.right or shown}
-    lists = joined(_list(look, saved, side, chosen[side]) for side in SIDES)
+    shown = f"{RUN}{view.run.id}" if view.run else ""
+    chosen = {"left": view.tab.drawer.left or FORMS, "right": view.tab.drawer.right or shown}
+    lists = joined(_list(view, saved, side, chosen[side]) for side in SIDES)
     return fragments.fold(
-        "Compare two recipes", markup('<div class="sides">{}</div>{}', lists, _table(look, saved, chosen))
+        "Compare two recipes", markup('<div class="sides">{}</div>{}', lists, _table(view, saved, chosen))
     )
 
 
-def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> Markup:
+def _list(view: RunView, saved: Sequence[Kept], side: str, chosen: str) -> Markup:
     def options(choices: Sequence[tuple[str, str]]) -> Markup:
         return joined(
             markup('<option value="{}"{}>{}</option>', value, " selected" if value == chosen else "", label)
@@ -40,7 +40,7 @@ def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> Marku
     def group(title: str, choices: Sequence[tuple[str, str]]) -> Markup:
         return markup('<optgroup label="{}">{}</optgroup>', title, options(choices)) if choices else Markup()
 
-    runs = look.state.runs()[:MOST_RUNS]
+    runs = view.state.runs()[:MOST_RUNS]
     none = Markup() if chosen else Markup('<option value="" selected disabled>Choose one</option>')
     return markup(
         '<label><span>{title}</span><select data-act="{side}">{none}{forms}{saved}{runs}</select></label>',
@@ -53,11 +53,11 @@ def _list(look: RunView, saved: Sequence[Kept], side: str, chosen: str) -> Marku
     )
 
 
-def _table(look: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> Markup:
+def _table(view: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> Markup:
     if not all(chosen.values()):
         return fragments.note("Choose two recipes.")
     try:
-        left, right = (_settings(look, saved, chosen[side]) for side in SIDES)
+        left, right = (_settings(view, saved, chosen[side]) for side in SIDES)
     except SettingsError as error:
         return fragments.problem(str(error))
     differences = differing(left, right)
@@ -71,16 +71,16 @@ def _table(look: RunView, saved: Sequence[Kept], chosen: dict[str, str]) -> Mark
     return markup('<table class="compare"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, rows)
 
 
-def _settings(look: RunView, saved: Sequence[Kept], choice: str) -> dict[str, str]:
+def _settings(view: RunView, saved: Sequence[Kept], choice: str) -> dict[str, str]:
     """Raises SettingsError for what is no more, or can't be read here."""
     if choice == FORMS:
-        return settings_of(parts_of(look.wanted) if look.wanted else form_values.parts_from(look.filled))
+        return settings_of(parts_of(view.wanted) if view.wanted else form_values.parts_from(view.filled))
     if choice.startswith(SAVED):
         recipe = next((kept for kept in saved if kept.name == choice.removeprefix(SAVED)), None)
         if recipe is None:
             raise SettingsError(f"There is no recipe named '{choice.removeprefix(SAVED)}' any more.")
         return settings_of(parts_of(read(recipe)))
-    run = next((run for run in look.state.runs() if run.id == choice.removeprefix(RUN)), None)
+    run = next((run for run in view.state.runs() if run.id == choice.removeprefix(RUN)), None)
     if run is None:
         raise SettingsError("That run is not there any more.")
     try:

@@ -47,20 +47,20 @@ def build(board: Board) -> None:
             upload = upload_button("Open a file", scale=0, min_width=100, elem_id="open-recipe")
         board.problem("save", "open")
         board.part(kept, library, elem_id="drawer-kept")
-    board.dress(drawer, lambda look: gr.update(visible=_panel(look) in TITLES))
-    board.dress(row, lambda look: gr.update(visible=_panel(look) == RECIPE))
+    board.dress(drawer, lambda view: gr.update(visible=_panel(view) in TITLES))
+    board.dress(row, lambda view: gr.update(visible=_panel(view) == RECIPE))
     for event in (save_it.click, name.submit):
         board.act(event, save, forms=True, extra=[name])
     board.act(upload.upload, open_file, forms=True, extra=[upload])
 
 
-def tools(look: RunView) -> Markup:
+def tools(view: RunView) -> Markup:
     """The two buttons that open the drawer."""
     return joined(
         markup(
             '<button type="button" {} aria-expanded="{}">{}</button>',
             fragments.attrs(act=panel),
-            "true" if _panel(look) == panel else "false",
+            "true" if _panel(view) == panel else "false",
             title,
         )
         for panel, title in TITLES.items()
@@ -74,43 +74,43 @@ def turn(act: Act) -> Done:
     return Done(own=replace(act.tab.drawer, panel=opened, confirmation=confirm.CALM))
 
 
-def _panel(look: RunView) -> str:
-    return look.tab.drawer.panel
+def _panel(view: RunView) -> str:
+    return view.tab.drawer.panel
 
 
 # -- what it says
 
 
-def head(look: RunView) -> Markup:
-    panel = _panel(look)
+def head(view: RunView) -> Markup:
+    panel = _panel(view)
     if panel not in TITLES:
         return Markup()
     title = markup('<div><h2 tabindex="-1">{}</h2><p>{}</p></div>', TITLES[panel], LINES[panel])
     return markup('<div class="drawer-head edged">{}{}</div>', title, fragments.button("Close", act="close"))
 
 
-def shown(look: RunView) -> Markup:
+def shown(view: RunView) -> Markup:
     """The recipe, or the command."""
-    panel = _panel(look)
-    return _recipe(look) if panel == RECIPE else _command(look) if panel == COMMAND else Markup()
+    panel = _panel(view)
+    return _recipe(view) if panel == RECIPE else _command(view) if panel == COMMAND else Markup()
 
 
-def _recipe(look: RunView) -> Markup:
+def _recipe(view: RunView) -> Markup:
     """The recipe as TOML; where the forms describe nothing that runs, what is missing, and the rest of it."""
-    recipe, trouble = look.wanted, Markup()
+    recipe, trouble = view.wanted, Markup()
     if recipe is None:
-        trouble = fragments.notice(f"This can't be run yet. {_missing(look)}", "warn")
-    text = to_toml(recipe.dump() if recipe is not None else plain(form_values.parts_from(look.filled)))
-    file = file_name(str(look.filled.get("name") or "dataset"))
+        trouble = fragments.notice(f"This can't be run yet. {_missing(view)}", "warn")
+    text = to_toml(recipe.dump() if recipe is not None else plain(form_values.parts_from(view.filled)))
+    file = file_name(str(view.filled.get("name") or "dataset"))
     link = markup(
         '<a class="save" download="{}" href="data:application/toml;charset=utf-8,{}">Download</a>', file, quote(text)
     )
     return trouble + _well(text, "The recipe as TOML", link if recipe is not None else Markup())
 
 
-def _missing(look: RunView) -> str:
+def _missing(view: RunView) -> str:
     try:
-        look.state.recipe(look.filled)
+        view.state.recipe(view.filled)
     except FormError as error:
         return f"{error.place.capitalize()}: {error}"
     except (ClaywrightError, OSError) as error:
@@ -131,8 +131,8 @@ def _well(text: str, label: str, more: Markup = Markup()) -> Markup:
     )
 
 
-def _command(look: RunView) -> Markup:
-    snippet = way(look, look.tab.page)
+def _command(view: RunView) -> Markup:
+    snippet = way(view, view.tab.page)
     notes = [*snippet.notes]
     if snippet.file:
         notes.insert(
@@ -143,19 +143,19 @@ def _command(look: RunView) -> Markup:
     return _well(snippet.command, "The command") + remarks + python
 
 
-def kept(look: RunView) -> Markup:
+def kept(view: RunView) -> Markup:
     """The saved recipes, what is asked about one of them, and two of them side by side."""
-    if _panel(look) != RECIPE:
+    if _panel(view) != RECIPE:
         return Markup()
-    saved = look.state.saved.recipes()
-    items = joined(_entry(entry, look) for entry in saved)
+    saved = view.state.saved.recipes()
+    items = joined(_entry(entry, view) for entry in saved)
     none = fragments.note("None yet. What you save is kept in the data folder, for all browsers of this app.")
     listed = markup('<ul class="kept edged">{}</ul>', items) if items else none
-    question = confirm.question(look.tab.drawer.confirmation, WHAT)
-    return markup("{}<h3>Saved recipes</h3>{}{}", question, listed, recipe_compare.comparison(look, saved))
+    question = confirm.question(view.tab.drawer.confirmation, WHAT)
+    return markup("{}<h3>Saved recipes</h3>{}{}", question, listed, recipe_compare.comparison(view, saved))
 
 
-def _entry(entry: Kept, look: RunView) -> Markup:
+def _entry(entry: Kept, view: RunView) -> Markup:
     trouble = Markup()
     try:
         recipe = read(entry)
@@ -172,7 +172,7 @@ def _entry(entry: Kept, look: RunView) -> Markup:
         trouble=trouble,
         opens=opens,
         again=again,
-        delete=confirm.delete_button(look.tab.drawer.confirmation, entry.name),
+        delete=confirm.delete_button(view.tab.drawer.confirmation, entry.name),
     )
 
 

@@ -15,11 +15,11 @@ from app.web.state import RunView
 TITLE = "Why rows were rejected"
 
 
-def panel(look: RunView) -> Markup:
+def panel(view: RunView) -> Markup:
     """A bar for each reason that was ticked with a rejection, as long as it has rows; the others beneath."""
-    assert look.run is not None
-    ticked = look.reviews.reasons()
-    rejections, rows, with_reason = look.reviews.rejections()
+    assert view.run is not None
+    ticked = view.reviews.reasons()
+    rejections, rows, with_reason = view.reviews.rejections()
     if not rejections:
         return fragments.panel(TITLE, "reasons that reviewers ticked", fragments.note("Nobody has rejected a row yet."))
     line = f"{count(rejections, 'rejection')} of {count(rows, 'row')}, {with_reason:,} with a reason"
@@ -30,7 +30,7 @@ def panel(look: RunView) -> Markup:
     if others:
         body += markup('<h3 class="sub">Ticked with other decisions</h3>{}', _bars(others, top, named=True))
     note = "Of what each reviewer said last. A row counts once for a reason, however many ticked it; several reasons can be ticked."
-    return plots.plot(TITLE, line, body, stats_tables.of_reasons(ticked), look.run, "reasons", note)
+    return plots.plot(TITLE, line, body, stats_tables.of_reasons(ticked), view.run, "reasons", note)
 
 
 def _bars(ticked: list[Reason], top: int, *, named: bool = False) -> Markup:

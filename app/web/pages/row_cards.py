@@ -75,9 +75,9 @@ def waiting_card(number: int, speaker: str = "", text: str = "") -> Markup:
     )
 
 
-def being_written(look: RunView) -> list[tuple[str, str]]:
+def being_written(view: RunView) -> list[tuple[str, str]]:
     """(who speaks, what was said so far) of each answer that is on its way, the oldest first."""
-    execution = look.job.execution if look.job is not None else None
+    execution = view.job.execution if view.job is not None else None
     if execution is None:
         return []
     calls = list(execution.engine.writing.values())
@@ -166,12 +166,12 @@ def _source(row: Row) -> Markup:
     return Markup()
 
 
-def progress_card(look: RunView) -> Markup:
+def progress_card(view: RunView) -> Markup:
     """How far a run is, how fast, what failed and why."""
-    run, counts, job = look.run, look.counts, look.job
+    run, counts, job = view.run, view.counts, view.job
     assert run is not None
-    doing = job.what if look.working and job is not None else ""
-    done, total = counts.answered, look.total
+    doing = job.what if view.working and job is not None else ""
+    done, total = counts.answered, view.total
     of = f"of {total:,} rows" if total else "row" if done == 1 else "rows"
     if doing == "preview":
         total = min(total or PREVIEW_ROWS, PREVIEW_ROWS)
@@ -179,20 +179,20 @@ def progress_card(look: RunView) -> Markup:
     elif doing == "rate" and job is not None:
         done, total = job.execution.progress.rated if job.execution else 0, counts.answered
         of = f"of {count(total, 'row')} rated"
-    end, facts = _pace(look) if doing else ("", [])
+    end, facts = _pace(view) if doing else ("", [])
     lost = (
-        fragments.notice(f"{look.waiting} Stop ends it; what was written is kept.", "warn")
-        if look.waiting
+        fragments.notice(f"{view.waiting} Stop ends it; what was written is kept.", "warn")
+        if view.waiting
         else Markup()
     )
-    rates = doing == "work" and look.recipe is not None and look.recipe.rating is not None
+    rates = doing == "work" and view.recipe is not None and view.recipe.rating is not None
     if rates or (counts.rated and doing != "rate"):
         facts.append((f"{counts.rated:,}", "rated"))
     trouble = ""
-    if not look.busy:
+    if not view.busy:
         failed = job is not None and job.what in ("preview", "work", "again") and job.trouble
         trouble = failed or (run.reason if run.reason not in ("interrupted", "stopped by you") else "")
-    warning = fragments.notice(trouble, "warn", lead(look) if trouble else Markup())
+    warning = fragments.notice(trouble, "warn", lead(view) if trouble else Markup())
     return markup(
         '<section class="progress" aria-label="Progress"><div class="progress-top"><p class="big"><b>{done:,}</b> {of}</p>'
         '<p class="eta {kind}" role="status" aria-live="polite">{end}</p></div>{lost}'
@@ -205,43 +205,43 @@ def progress_card(look: RunView) -> Markup:
         track=fragments.track(done, total, "Rows made", counts.failed),
         warning=warning,
         facts=fragments.facts(facts, "Progress") if facts else Markup(),
-        losses=_losses(look),
-        marks=marked(look),
+        losses=_losses(view),
+        marks=marked(view),
     )
 
 
-def lead(look: RunView) -> Markup:
+def lead(view: RunView) -> Markup:
     """A button that goes to where the trouble of the last job is mended: a page, and the field there."""
-    job = look.job
+    job = view.job
     page = job.mended_on if job is not None and job.trouble else ""
     if job is None or not page:
         return Markup()
-    role, label = _role(look, job.stage), f"Open {page.capitalize()}"
+    role, label = _role(view, job.stage), f"Open {page.capitalize()}"
     if not role:
         return fragments.button(label, "lead", act="place", page=page)
     name = f"{role}.{job.setting}"
-    has_address = look.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
-    if name not in look.filled or (job.setting in ("url", "model", "key_env") and not has_address):
+    has_address = view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+    if name not in view.filled or (job.setting in ("url", "model", "key_env") and not has_address):
         name = f"{role}.preset"
     return fragments.button(f"{label} → {role.capitalize()}", "lead", act="place", page=page, field=name)
 
 
-def _role(look: RunView, stage: str) -> str:
+def _role(view: RunView, stage: str) -> str:
     """The part of the page Models that has the model of a stage; "" where that is no single one."""
     if stage == "answer":
-        return "" if look.recipe is not None and look.recipe.responders else "generator"
+        return "" if view.recipe is not None and view.recipe.responders else "generator"
     return {"generate": "generator", "rate": "labeller"}.get(stage, "")
 
 
-def _pace(look: RunView) -> tuple[str, list[tuple[object, str]]]:
+def _pace(view: RunView) -> tuple[str, list[tuple[object, str]]]:
     """How long it still takes, in words; and numbers of the work, each with what it counts."""
-    job = look.job
+    job = view.job
     if job is None or job.execution is None:
         return (job.saying if job else "") or "Starting", []
     tally = job.execution.engine.tally
     seconds = max(time.time() - job.began, 0.001)
-    rate = job.what == "rate" or (look.total is not None and look.counts.answered >= look.total)
-    rows_done = job.execution.progress.rated if rate else look.counts.answered - job.before.answered
+    rate = job.what == "rate" or (view.total is not None and view.counts.answered >= view.total)
+    rows_done = job.execution.progress.rated if rate else view.counts.answered - job.before.answered
     facts: list[tuple[object, str]] = [
         (f"{rows_done / seconds * 60:.1f}" if rows_done else "–", "rows a minute"),
         (f"{tally.sent:,}", "calls"),
@@ -251,29 +251,29 @@ def _pace(look: RunView) -> tuple[str, list[tuple[object, str]]]:
         facts.append((f"{tally.recalled:,}", "remembered"))
     if job.stopping:
         return "Stopping: waiting for what was sent", facts
-    if look.waiting:
+    if view.waiting:
         return "Waiting for an answer", facts
-    seconds_left = _left(look, seconds)
+    seconds_left = _left(view, seconds)
     if seconds_left is None:
         return job.saying if not rows_done else "", facts
     return f"about {fragments.duration(seconds_left)} left" if seconds_left > 0 else "Nearly there", facts
 
 
-def _left(look: RunView, seconds: float) -> float | None:
+def _left(view: RunView, seconds: float) -> float | None:
     """Seconds until the job's rows are made and rated, by what both took so far; None before there is anything to go by."""
-    job, recipe = look.job, look.recipe
+    job, recipe = view.job, view.recipe
     assert job is not None and job.execution is not None
-    if job.what == "preview" and look.total is not None:
+    if job.what == "preview" and view.total is not None:
         return _of(
             seconds,
-            look.counts.answered - job.before.answered,
-            min(look.total, PREVIEW_ROWS) - look.counts.answered,
+            view.counts.answered - job.before.answered,
+            min(view.total, PREVIEW_ROWS) - view.counts.answered,
         )
     rates = job.execution.judge is not None
-    answered = look.counts.answered - job.before.answered
-    to_make = max((look.total or 0) - look.counts.answered, 0) if job.what == "work" else 0
+    answered = view.counts.answered - job.before.answered
+    to_make = max((view.total or 0) - view.counts.answered, 0) if job.what == "work" else 0
     rated = job.execution.progress.rated if rates else 0
-    to_rate = look.counts.answered - (rated if job.what == "rate" else look.counts.rated) + to_make if rates else 0
+    to_rate = view.counts.answered - (rated if job.what == "rate" else view.counts.rated) + to_make if rates else 0
     if not rates or recipe is None:
         return _of(seconds, answered, to_make)
     tallies = job.execution.engine.tallies.items()
@@ -291,33 +291,33 @@ def _of(seconds: float, done: int, left: int) -> float | None:
     return seconds * max(left, 0) / done if done > 0 else None
 
 
-def marked(look: RunView) -> Markup:
+def marked(view: RunView) -> Markup:
     """How many responses have a mark, and what that means; counted where nothing is being written."""
-    if look.run is None or look.busy:
+    if view.run is None or view.busy:
         return Markup()
-    counts = look.counted(stats.marked) or {}
+    counts = view.counted(stats.marked) or {}
     return joined(
         fragments.note(f"{count(n, 'response')} marked “{mark}”: {MEANINGS[mark]}.") for mark, n in counts.items()
     )
 
 
-def _losses(look: RunView) -> Markup:
+def _losses(view: RunView) -> Markup:
     """What failed or was dropped, by reason, with a button for what can be tried again."""
-    run = look.run
+    run = view.run
     assert run is not None
-    failures = Counter(why for _, why in look.rows.failures())
-    drops = look.rows.drop_reasons()
+    failures = Counter(why for _, why in view.rows.failures())
+    drops = view.rows.drop_reasons()
     if not failures and not drops:
         return Markup()
-    again = Markup() if look.busy else Markup("<span class=note>can be tried again</span>")
+    again = Markup() if view.busy else Markup("<span class=note>can be tried again</span>")
     items = joined(markup("<li><span>{}</span><b>{}</b>{}</li>", why, n, again) for why, n in failures.most_common(8))
     items += joined(
         markup("<li><span>{}</span><b>{}</b><span class=note>dropped</span></li>", why, n)
         for why, n in list(drops.items())[:8]
     )
     button = Markup()
-    if failures and not look.busy:
+    if failures and not view.busy:
         label = f"Try the {failures.total()} that failed again"
-        rest = look.standing in ("paused", "stopped", "interrupted")
+        rest = view.standing in ("paused", "stopped", "interrupted")
         button = fragments.button(f"Resume, and t{label[1:]}" if rest else label, act="retry")
     return markup('<div class="fails"><h3>Failed or dropped</h3><ul>{}</ul>{}</div>', items, button)

@@ -23,7 +23,7 @@ def build(board: Board) -> None:
     """The fields for an edit; they show while one is written."""
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(
-            lambda look: fragments.card_head("Edit this row", "What it said before is kept; its ratings begin anew.")
+            lambda view: fragments.card_head("Edit this row", "What it said before is kept; its ratings begin anew.")
         )
         instruction = gr.Textbox("", label="User", lines=2, max_lines=12, interactive=True, elem_id="edit-instruction")
         which = gr.Radio(
@@ -39,26 +39,26 @@ def build(board: Board) -> None:
         with gr.Row():
             save = gr.Button("Save the row", variant="primary", scale=0, min_width=130, elem_id="save-edit")
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
-    board.dress(box, lambda look: gr.update(visible=_editing(look) is not None))
-    board.dress(instruction, lambda look: gr.update(value=_texts(look)[0]))
+    board.dress(box, lambda view: gr.update(visible=_editing(view) is not None))
+    board.dress(instruction, lambda view: gr.update(value=_texts(view)[0]))
     board.dress(which, _choice)
-    board.dress(response, lambda look: gr.update(value=_texts(look)[1], label=_name(look)))
+    board.dress(response, lambda view: gr.update(value=_texts(view)[1], label=_name(view)))
     fields = [which, instruction, response]
     board.act(which.input, switch, extra=fields, keeps=True)
     board.act(save.click, save_edit, extra=fields, keeps=True)
     board.act(leave.click, lambda act: Done(own=_without_edit(act)), extra=fields)
 
 
-def card(look: RunView, row: Row, number: int, dropped: bool, results: Sequence[Checked] = ()) -> Markup:
+def card(view: RunView, row: Row, number: int, dropped: bool, results: Sequence[Checked] = ()) -> Markup:
     """A row with its buttons and the `results` of checks; one that is being drawn anew is waited for."""
-    working = look.working and look.job is not None
-    if working and look.job is not None and look.job.what == "again" and look.tab.generate.redrawing == row.id:
+    working = view.working and view.job is not None
+    if working and view.job is not None and view.job.what == "again" and view.tab.generate.redrawing == row.id:
         return waiting_card(number)
     if dropped:
         acts = fragments.button("Keep", act="keep", row=row.id)
         return row_card(row, str(number), markup('<span class="note">dropped</span>{}', acts), "dropped")
     raw = fragments.fold("Raw", markup("<pre>{}</pre>", _raw(row)), kind="raw")
-    if look.busy:
+    if view.busy:
         return row_card(row, str(number), raw=raw, results=results)
     actions = (("Regenerate", "again"), ("Edit", "edit"), ("Drop", "drop"))
     acts = joined(fragments.button(word, act=what, row=row.id) for word, what in actions)
@@ -77,16 +77,16 @@ def _raw(row: Row) -> str:
     )  # fmt: skip
 
 
-def _editing(look: RunView) -> Row | None:
+def _editing(view: RunView) -> Row | None:
     """The row that is being edited."""
-    edit = look.tab.generate.editing
-    return look.rows.get(edit.row) if edit is not None and look.run is not None else None
+    edit = view.tab.generate.editing
+    return view.rows.get(edit.row) if edit is not None and view.run is not None else None
 
 
-def _texts(look: RunView) -> tuple[str, str]:
+def _texts(view: RunView) -> tuple[str, str]:
     """What the fields hold when an edit, or that of another answer, begins; what is typed there since is nobody else's."""
-    edit = look.tab.generate.editing
-    if edit is None or _editing(look) is None:
+    edit = view.tab.generate.editing
+    if edit is None or _editing(view) is None:
         return "", ""
     return edit.instruction, edit.responses[_index(edit)] if edit.responses else ""
 
@@ -96,19 +96,19 @@ def _index(edit: Edit | None) -> int:
     return edit.index if edit is not None and 0 <= edit.index < len(edit.responses) else 0
 
 
-def _choice(look: RunView) -> Any:
+def _choice(view: RunView) -> Any:
     """The choice of the answer to edit, where there are several."""
-    row = _editing(look)
+    row = _editing(view)
     if row is None or len(row.responses) < 2:
         return gr.update(visible=False)
     choices = [(f"{k + 1} · {response.model}", str(k)) for k, response in enumerate(row.responses)]
-    return gr.update(visible=True, choices=choices, value=str(_index(look.tab.generate.editing)))
+    return gr.update(visible=True, choices=choices, value=str(_index(view.tab.generate.editing)))
 
 
-def _name(look: RunView) -> str:
+def _name(view: RunView) -> str:
     """What the field of the answer is called."""
-    row = _editing(look)
-    number = _index(look.tab.generate.editing) + 1
+    row = _editing(view)
+    number = _index(view.tab.generate.editing) + 1
     return f"Assistant, answer {number}" if row is not None and len(row.responses) > 1 else "Assistant"
 
 

@@ -31,10 +31,10 @@ TWICE = 0.6
 CALM = SwitcherPart()
 
 
-def standing_word(look: RunView) -> str:
-    if look.busy and look.waiting:
+def standing_word(view: RunView) -> str:
+    if view.busy and view.waiting:
         return "waiting"
-    return state_word(look.standing, bool(look.counts.sent), look.busy)
+    return state_word(view.standing, bool(view.counts.sent), view.busy)
 
 
 def state_word(standing: str, sent: bool, busy: bool) -> str:
@@ -42,10 +42,10 @@ def state_word(standing: str, sent: bool, busy: bool) -> str:
     return "running" if busy else "in review" if standing == "done" and sent else standing
 
 
-def menu(look: RunView, tools: Markup) -> Markup:
+def menu(view: RunView, tools: Markup) -> Markup:
     """The list under the switcher. `tools` stand beside it where there is room."""
-    runs, listed = look.state.runs(), look.state.listed_runs()
-    items = joined(_entry(run, look, listed) for run in runs[:MOST_RUNS])
+    runs, listed = view.state.runs(), view.state.listed_runs()
+    items = joined(_entry(run, view, listed) for run in runs[:MOST_RUNS])
     more = markup('<p class="note">and {} older ones</p>', len(runs) - MOST_RUNS) if len(runs) > MOST_RUNS else Markup()
     find = (
         Markup('<input type="search" class="find" placeholder="Find a run" aria-label="Find a run" autocomplete="off">')
@@ -53,14 +53,14 @@ def menu(look: RunView, tools: Markup) -> Markup:
         else Markup()
     )
     none, own = Markup("<li><p class=note>No runs yet.</p></li>"), Markup()
-    if look.run is not None:
-        own = fragments.button("Duplicate this one", act="duplicate", id=look.run.id)
-        own += fragments.button("Rename", act="name", id=look.run.id, stay="")
+    if view.run is not None:
+        own = fragments.button("Duplicate this one", act="duplicate", id=view.run.id)
+        own += fragments.button("Rename", act="name", id=view.run.id, stay="")
     return markup(
         '<div class="menu">{find}{name}<ul>{items}</ul><p class="note none" hidden>No run is called that.</p>{more}'
         '<div class="menu-foot">{new}{own}<span class="tools phone">{tools}</span></div></div>',
         find=find,
-        name=_name(look),
+        name=_name(view),
         items=items or none,
         more=more,
         new=fragments.button("New run", act="new"),
@@ -69,30 +69,30 @@ def menu(look: RunView, tools: Markup) -> Markup:
     )
 
 
-def _name(look: RunView) -> Markup:
+def _name(view: RunView) -> Markup:
     """The field for another name of the run that is shown."""
-    if look.run is None or look.tab.switcher.naming != look.run.id:
+    if view.run is None or view.tab.switcher.naming != view.run.id:
         return Markup()
-    trouble = fragments.problem(look.tab.problems.get("run name", ""))
+    trouble = fragments.problem(view.tab.problems.get("run name", ""))
     return markup(
         '<div class="name edged" data-form><input type="text" value="{}" aria-label="Name of the run"'
         ' maxlength="100" autocomplete="off">{}{}</div>',
-        look.run.name,
-        fragments.button("Save", act="named", id=look.run.id, stay=""),
+        view.run.name,
+        fragments.button("Save", act="named", id=view.run.id, stay=""),
         trouble,
     )
 
 
-def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> Markup:
+def _entry(run: Run, view: RunView, listed: Mapping[str, Listed]) -> Markup:
     kind = json.loads(run.recipe)["task"]["kind"]
     title = TASKS[kind].title if kind in TASKS else kind
     known = listed.get(run.id, Listed(0, False))
-    here = look.run is not None and run.id == look.run.id
-    busy = look.busy if here else look.state.busy(run)
-    word = standing_word(look) if here else state_word(look.state.standing(run), known.sent, busy)
+    here = view.run is not None and run.id == view.run.id
+    busy = view.busy if here else view.state.busy(run)
+    word = standing_word(view) if here else state_word(view.state.standing(run), known.sent, busy)
     size = count(known.rows, "row") if known.rows else "no rows"
-    if look.tab.switcher.deleting == run.id:
-        return markup("<li>{}</li>", _question(look, run))
+    if view.tab.switcher.deleting == run.id:
+        return markup("<li>{}</li>", _question(view, run))
     data = attrs(act="delete", id=run.id, stay="")
     delete = markup('<button aria-label="Delete {}" type="button" class="end" {}>Delete</button>', run.name, data)
     pill = fragments.pill(word, TONES.get(word, "plain"))
@@ -113,16 +113,16 @@ def _entry(run: Run, look: RunView, listed: Mapping[str, Listed]) -> Markup:
     )
 
 
-def _question(look: RunView, run: Run) -> Markup:
+def _question(view: RunView, run: Run) -> Markup:
     """What is lost with a run, before it is."""
-    counts = look.state.counts(run)
+    counts = view.state.counts(run)
     lost = [count(counts.answered, "row")]
     lost += [count(counts.ratings, "rating")] if counts.ratings else []
     lost += [f"what people said of {count(counts.seen, 'row')}"] if counts.seen else []
     stays = " What was sent to Argilla stays there." if counts.sent else ""
     stays += " Files that were exported stay." if counts.exported else ""
     listed = f"{', '.join(lost[:-1])} and {lost[-1]}" if len(lost) > 1 else lost[0]
-    trouble = fragments.problem(look.tab.problems.get("run end", ""))
+    trouble = fragments.problem(view.tab.problems.get("run end", ""))
     buttons = fragments.button("Delete for good", "sure", act="delete", id=run.id, stay="")
     buttons += fragments.button("Keep it", act="keep", stay="")
     return markup(

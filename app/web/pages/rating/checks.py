@@ -29,7 +29,7 @@ def build(board: Board) -> None:
     """The card on Rate: the checks there are, and the fields of another one."""
     form = board.form
     with gr.Column(elem_classes="card", elem_id="checks"):
-        board.part(lambda look: fragments.card_head("Checks", "Told without a model", side=_number(look)))
+        board.part(lambda view: fragments.card_head("Checks", "Told without a model", side=_number(view)))
         board.part(listed, drop)
         board.problem("checks")
         with gr.Accordion("Add a check", open=False, elem_classes="more", elem_id="another-check"):
@@ -44,7 +44,7 @@ def build(board: Board) -> None:
                 board.dress(own, _only_for(kind))
             add_fields(form, "check", Check, NOT_SETTINGS)
             board.problem("check")
-            board.button(lambda look: "Add the check", add, min_width=120, elem_id="add-check")
+            board.button(lambda view: "Add the check", add, min_width=120, elem_id="add-check")
 
 
 def settings_of(check: type[Check]) -> list[str]:
@@ -53,18 +53,18 @@ def settings_of(check: type[Check]) -> list[str]:
 
 
 def _only_for(kind: str) -> Callable[[RunView], Any]:
-    return lambda look: gr.update(visible=look.filled["check.kind"] == kind)
+    return lambda view: gr.update(visible=view.filled["check.kind"] == kind)
 
 
-def _number(look: RunView) -> Markup:
-    number = len(look.filled["checks"])
+def _number(view: RunView) -> Markup:
+    number = len(view.filled["checks"])
     return fragments.pill(count(number, "check"), "ok") if number else fragments.pill("none")
 
 
-def listed(look: RunView) -> Markup:
+def listed(view: RunView) -> Markup:
     """The checks, each with what it asks for and a button that takes it away."""
     items = Markup()
-    for index, values in enumerate(look.filled["checks"]):
+    for index, values in enumerate(view.filled["checks"]):
         kind = str(values.get("kind"))
         title = CHECKS[kind].title if kind in CHECKS else kind
         own = {name: value for name, value in values.items() if name not in ("kind", *NOT_SETTINGS)}
@@ -101,22 +101,22 @@ def drop(act: Act) -> Done:
 # -- checking the rows of a run
 
 
-def _wanted(look: RunView) -> tuple[Check, ...] | None:
+def _wanted(view: RunView) -> tuple[Check, ...] | None:
     try:
-        return form_values.checks_of(look.filled)
+        return form_values.checks_of(view.filled)
     except FormError:
         return None
 
 
-def button_label(look: RunView) -> str:
+def button_label(view: RunView) -> str:
     """What is to be done with the rows that are there: checked where some lack a verdict, or no longer checked."""
-    checks = _wanted(look)
-    if look.busy or not look.counts.answered or look.recipe is None or checks is None:
+    checks = _wanted(view)
+    if view.busy or not view.counts.answered or view.recipe is None or checks is None:
         return ""
     if not checks:
-        return "Check no more" if look.recipe.checks else ""
-    left = look.rows.unchecked(checks)
-    return f"Check {count(left, 'row')}" if left else "Keep these checks" if checks != look.recipe.checks else ""
+        return "Check no more" if view.recipe.checks else ""
+    left = view.rows.unchecked(checks)
+    return f"Check {count(left, 'row')}" if left else "Keep these checks" if checks != view.recipe.checks else ""
 
 
 def check_rows(act: Act) -> Done:
@@ -127,11 +127,11 @@ def check_rows(act: Act) -> Done:
 # -- Insights
 
 
-def panel(look: RunView) -> Markup:
+def panel(view: RunView) -> Markup:
     """A bar for each check, as long as its part of responses that fail, with a way to their rows."""
-    assert look.run is not None
+    assert view.run is not None
     title = "Checks"
-    standings = look.counted(stats.checks)
+    standings = view.counted(stats.checks)
     if standings is None:
         return plots.counting(title)
     if not standings:
@@ -140,7 +140,7 @@ def panel(look: RunView) -> Markup:
     note = "A row is counted once for a check, however many of its responses fail it."
     line = "responses that fail, of all that were checked"
     body = markup('<ul class="reason-bars">{}</ul>', bars)
-    return plots.plot(title, line, body, stats_tables.of_checks(standings), look.run, "checks", note)
+    return plots.plot(title, line, body, stats_tables.of_checks(standings), view.run, "checks", note)
 
 
 def _bar(standing: Standing) -> Markup:

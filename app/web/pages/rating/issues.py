@@ -18,22 +18,22 @@ UNREADABLE = 6
 COVERED = "people judge them before they see what the labeller said."
 
 
-def first(look: RunView) -> Markup:
+def first(view: RunView) -> Markup:
     """The unreadable ones, then the widest, each with why and a way to its row."""
-    if look.run is None:
+    if view.run is None:
         return Markup()
-    bad = look.counts.unrated + look.counts.failed_ratings
-    wide, far = look.counted(stats.wide) or ([], 0)
+    bad = view.counts.unrated + view.counts.failed_ratings
+    wide, far = view.counted(stats.wide) or ([], 0)
     if not bad and not far:
         return Markup()
-    unreadable = look.rows.unreadable(UNREADABLE) if bad else []
-    listed = [*(_unreadable(look, *issue) for issue in unreadable), *(_wide(look, issue) for issue in wide)]
+    unreadable = view.rows.unreadable(UNREADABLE) if bad else []
+    listed = [*(_unreadable(view, *issue) for issue in unreadable), *(_wide(view, issue) for issue in wide)]
     reasons = []
     if bad:
         reasons.append(f"{count(bad, 'rating')} could not be read or asked for")
     if far:
         reasons.append(f"{count(far, 'row')} with ratings far apart")
-    covered = look.reviews.number_blind()
+    covered = view.reviews.number_blind()
     if listed and (bad > len(unreadable) or far > len(wide)):
         reasons.append("the first are here")
     items = markup('<ul class="looks firsts">{}</ul>', joined(listed)) if listed else Markup()
@@ -50,41 +50,41 @@ def open_row(act: Act) -> Done:
     return Done(row=row.id, offset=0, fill={**act.filled, **filters.nothing()}, page="review")
 
 
-def _unreadable(look: RunView, row: str, instruction: str, rating: Rating) -> Markup:
-    why = f"{_which(look, row, rating.response)}, {look.rubrics.title(rating.aspect)}: {rating.note or 'no rating in the answer'}"
+def _unreadable(view: RunView, row: str, instruction: str, rating: Rating) -> Markup:
+    why = f"{_which(view, row, rating.response)}, {view.rubrics.title(rating.aspect)}: {rating.note or 'no rating in the answer'}"
     raw = fragments.fold("Raw answer", escape(rating.raw)) if rating.raw else Markup()
     return _item(
         fragments.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row
     )
 
 
-def _which(look: RunView, row: str, response: int) -> str:
-    return "The instruction" if response == WHOLE_ROW else f"Response {letter_of(look, row, response)}"
+def _which(view: RunView, row: str, response: int) -> str:
+    return "The instruction" if response == WHOLE_ROW else f"Response {letter_of(view, row, response)}"
 
 
-def _wide(look: RunView, issue: Wide) -> Markup:
+def _wide(view: RunView, issue: Wide) -> Markup:
     name = {"repeats": "wide spread", "labellers": "labellers differ", "aspects": "aspects differ"}[issue.why]
     return _item(
         fragments.pill(name, "warn"),
         issue.instruction,
-        f"{_which(look, issue.row, issue.response)}: {_why(look, issue)}",
+        f"{_which(view, issue.row, issue.response)}: {_why(view, issue)}",
         Markup(),
         issue.row,
     )
 
 
-def _why(look: RunView, issue: Wide) -> str:
+def _why(view: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
-        return f"one labeller gave {issue.low:.2g} for {look.rubrics.title(issue.aspect)}, another {issue.high:.2g}."
-    ratings = [r for r in look.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
+        return f"one labeller gave {issue.low:.2g} for {view.rubrics.title(issue.aspect)}, another {issue.high:.2g}."
+    ratings = [r for r in view.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
     if issue.why == "repeats":
         values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
         given = f"{', '.join(values[:-1])} and {values[-1]}"
-        return f"asked {len(values)} times for {look.rubrics.title(issue.aspect)}, the labeller gave {given}."
+        return f"asked {len(values)} times for {view.rubrics.title(issue.aspect)}, the labeller gave {given}."
     ordered = sorted(ratings, key=lambda r: on_five(r.value or 0, r.levels))
     low, high = ordered[0], ordered[-1]
-    return f"{_of_levels(high)} for {look.rubrics.title(high.aspect)}, but {_of_levels(low)} for {look.rubrics.title(low.aspect)}."
+    return f"{_of_levels(high)} for {view.rubrics.title(high.aspect)}, but {_of_levels(low)} for {view.rubrics.title(low.aspect)}."
 
 
 def _of_levels(rating: Rating) -> str:

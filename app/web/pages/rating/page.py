@@ -30,7 +30,7 @@ def build(board: Board) -> None:
         board.part(head)
         board.part(cost, scale=0, min_width=0)
         board.button(
-            lambda look: "Stop" if _rating(look) else "", stop, forms=False, min_width=90, elem_id="stop-rating"
+            lambda view: "Stop" if _rating(view) else "", stop, forms=False, min_width=90, elem_id="stop-rating"
         )
         board.button(checks.button_label, checks.check_rows, min_width=130, elem_id="check-rows")
         board.button(button_label, rate, primary=True, min_width=140, elem_id="rate")
@@ -67,7 +67,7 @@ def build(board: Board) -> None:
                     ORDERS, value=True, label="Shown to the labeller", interactive=True, elem_classes="stack"
                 )
                 form.add("rating.together", together)
-                board.dress(together, lambda look: gr.update(visible=look.filled.get("rating.method") != "pairwise"))
+                board.dress(together, lambda view: gr.update(visible=view.filled.get("rating.method") != "pairwise"))
                 form.add(
                     "rating.repeats",
                     gr.Slider(
@@ -91,67 +91,67 @@ def build(board: Board) -> None:
         with gr.Column(elem_classes="mainc"):
             board.problem("rating", "rate")
             rubrics.build(board)
-            board.part(lambda look: progress_card(look) if _rating(look) else Markup())
+            board.part(lambda view: progress_card(view) if _rating(view) else Markup())
             board.part(trouble, board.follow)
             board.part(earlier)
             board.part(ratings)
             board.part(issues.first, issues.open_row)
 
 
-def _rating(look: RunView) -> bool:
-    return look.working and look.job is not None and look.job.what in ("rate", "check")
+def _rating(view: RunView) -> bool:
+    return view.working and view.job is not None and view.job.what in ("rate", "check")
 
 
-def _judge(look: RunView) -> UltraFeedback | None:
+def _judge(view: RunView) -> UltraFeedback | None:
     try:
-        return form_values.rating_of(look.filled)
+        return form_values.rating_of(view.filled)
     except FormError:
         return None
 
 
-def trouble(look: RunView) -> Markup:
+def trouble(view: RunView) -> Markup:
     """Why the last rating ended."""
-    job = look.job
-    if job is None or job.what not in ("rate", "check") or look.busy:
+    job = view.job
+    if job is None or job.what not in ("rate", "check") or view.busy:
         return Markup()
-    return fragments.notice(job.trouble, "warn", lead(look))
+    return fragments.notice(job.trouble, "warn", lead(view))
 
 
-def head(look: RunView) -> Markup:
+def head(view: RunView) -> Markup:
     return fragments.page_head("Rate", "The labeller reads every response and rates or compares it, with a reason.")
 
 
-def button_label(look: RunView) -> str:
+def button_label(view: RunView) -> str:
     """The primary action: rate what this judge has not rated."""
-    if look.busy or not look.counts.answered:
+    if view.busy or not view.counts.answered:
         return ""
-    left = to_rate(look)
+    left = to_rate(view)
     return f"Rate {count(left, 'row')}" if left else ""
 
 
-def to_rate(look: RunView) -> int:
+def to_rate(view: RunView) -> int:
     """Rows that the judge as it is set up here has not rated."""
-    answered = look.counts.answered
-    judge, labeller, recipe = _judge(look), look.described("labeller"), look.recipe
+    answered = view.counts.answered
+    judge, labeller, recipe = _judge(view), view.described("labeller"), view.recipe
     if recipe is None or judge is None or labeller is None:
         return answered
-    return forecast.to_rate(look.counts, recipe, judge, labeller)
+    return forecast.to_rate(view.counts, recipe, judge, labeller)
 
 
-def cost(look: RunView) -> Markup:
+def cost(view: RunView) -> Markup:
     """The calls, tokens and money that rating the rest takes, in a line beside the button; "" where nothing is left."""
-    judge = _judge(look)
-    left = to_rate(look)
-    if look.run is None or look.busy or judge is None or not left:
+    judge = _judge(view)
+    left = to_rate(view)
+    if view.run is None or view.busy or judge is None or not left:
         return Markup()
-    seen = look.rows.page(0, 3)
+    seen = view.rows.page(0, 3)
     if not seen:
         return Markup()
-    labeller = look.described("labeller")
+    labeller = view.described("labeller")
     whole = sum(forecast.ratings_of(row, judge) for row in seen)
     calls = left * whole / len(seen)
     if labeller is not None:
-        calls = forecast.calls_to_rate(seen, look.counts, look.recipe, judge, labeller)
+        calls = forecast.calls_to_rate(seen, view.counts, view.recipe, judge, labeller)
     prompts, answers = forecast.tokens_of_ratings(seen, judge, calls / whole) if whole else (0.0, 0.0)
     items = [count(round(calls), "call"), f"about {prompts + answers:,.0f} tokens"]
     known = pricing.price(labeller) if labeller else None
@@ -163,9 +163,9 @@ def cost(look: RunView) -> Markup:
     return markup('<p class="forecast" role="status">{}</p>', " · ".join(items))
 
 
-def rubric(look: RunView) -> Markup:
+def rubric(view: RunView) -> Markup:
     """What the numbers mean under the chosen aspects: in view where there is room, else in a fold."""
-    judge = _judge(look)
+    judge = _judge(view)
     if judge is None:
         return Markup()
     each = joined(markup("<div>{}</div>", _meaning(judge.known[key])) for key in judge.keys)
@@ -185,13 +185,13 @@ def _meaning(rubric: Rubric) -> Markup:
     return markup("<h3>{}</h3><p>{}</p><ol>{}{}</ol>", rubric.name.replace("-", " "), rubric.question, scale, none)
 
 
-def earlier(look: RunView) -> Markup:
+def earlier(view: RunView) -> Markup:
     """Which rows were rated by an earlier version of a rubric, and what to press; "" for none."""
-    judge = _judge(look)
-    if look.run is None or judge is None or not judge.rubrics or look.busy:
+    judge = _judge(view)
+    if view.run is None or judge is None or not judge.rubrics or view.busy:
         return Markup()
     known = judge.known
-    rated_rows = look.counted(stats.versions) or []
+    rated_rows = view.counted(stats.versions) or []
     old = [
         f"{count(rows, 'row')} by another version of “{known.title(key)}”"
         for key, rubric, rows in rated_rows
@@ -205,35 +205,35 @@ def earlier(look: RunView) -> Markup:
     return fragments.notice(sentence, "warn")
 
 
-def ratings(look: RunView) -> Markup:
+def ratings(view: RunView) -> Markup:
     """A histogram for each aspect, as high before the first rating as after the last."""
-    if look.run is None or not look.counts.answered:
+    if view.run is None or not view.counts.answered:
         return fragments.empty("Nothing to rate yet", "Make some rows first, on the page Generate.")
     title = "Ratings so far"
-    if (rating_counts := look.counted(stats.ratings)) is None:
+    if (rating_counts := view.counted(stats.ratings)) is None:
         return plots.counting(title)
     scales = by_aspect(rating_counts)
-    previewed = look.job is not None and look.job.what == "preview"
-    judge = look.recipe.rating if look.recipe is not None and look.busy and not previewed else None
-    compared = insights.which_is_better(look) if verdict.compares(look) else Markup()
+    previewed = view.job is not None and view.job.what == "preview"
+    judge = view.recipe.rating if view.recipe is not None and view.busy and not previewed else None
+    compared = insights.which_is_better(view) if verdict.compares(view) else Markup()
     if not rating_counts and compared:
         return compared
     if not rating_counts and judge is None:
-        return fragments.empty("Not rated yet", f"{count(look.counts.answered, 'row')} are there to be rated.")
+        return fragments.empty("Not rated yet", f"{count(view.counts.answered, 'row')} are there to be rated.")
     if judge is not None:  # those that are still to come have their place
         levels = {key: judge.known[key].scale for key in judge.keys if judge.method == "rating"}
         scales = {key: scales.get(key) or Histogram([0] * levels[key]) for key in sorted({*scales, *levels})}
     trying = Markup()
-    if look.recipe is not None and look.recipe.labeller.preset == "local":
+    if view.recipe is not None and view.recipe.labeller.preset == "local":
         trying = fragments.notice(
             "The built-in model rated: its ratings are for trying only, they are close to chance.", "warn"
         )
     number = sum(scale.asked for scale in scales.values())
-    line = f"{count(number, 'rating')} of {count(look.counts.rated, 'row')}"
-    if look.recipe is not None and look.recipe.rating is not None:
-        line += f", by {named_model(look.recipe.labeller)}"
+    line = f"{count(number, 'rating')} of {count(view.counts.rated, 'row')}"
+    if view.recipe is not None and view.recipe.rating is not None:
+        line += f", by {named_model(view.recipe.labeller)}"
     return compared + plots.plot(
-        title, line, trying + plots.multiples(scales, named=look.rubrics.title), stats_tables.of_aspects(scales), look.run,
+        title, line, trying + plots.multiples(scales, named=view.rubrics.title), stats_tables.of_aspects(scales), view.run,
         "ratings-by-aspect",
         plots.remarks(scales),
     )  # fmt: skip

@@ -94,11 +94,11 @@ def build(board: Board) -> None:
         "not_applicable": not_applicable, "reference": reference,
     }  # fmt: skip
     written = [*parts.values(), instruction, response, rating, why, page]
-    board.dress(box, lambda look: gr.update(visible=look.tab.rate.editing is not None))
+    board.dress(box, lambda view: gr.update(visible=view.tab.rate.editing is not None))
     for field, component in parts.items():
         board.form.stand_in(f"rubric.{field}", component)
         board.dress(component, _value_of(field))
-    board.dress(rating, lambda look: gr.update(value=None))  # which Gradio begins at 0
+    board.dress(rating, lambda view: gr.update(value=None))  # which Gradio begins at 0
     board.form.stand_in("rubric.examples", rating)
     board.act(add.click, add_example, extra=written, keeps=[*parts.values(), page])
     board.act(draft_it.click, draft, extra=written, keeps=True)
@@ -108,13 +108,13 @@ def build(board: Board) -> None:
     with gr.Column(visible=False, elem_classes="card", elem_id="rubric-library") as library:
         board.part(saved, from_library)
         opened = upload_button("Open a file", scale=0, min_width=110, elem_id="open-rubrics")
-    board.dress(library, lambda look: gr.update(visible=look.tab.rate.library))
+    board.dress(library, lambda view: gr.update(visible=view.tab.rate.library))
     board.act(opened.upload, open_file, extra=[opened])
 
 
 def _value_of(field: str) -> Any:
-    def show(look: RunView) -> Any:
-        edit = look.tab.rate.editing
+    def show(view: RunView) -> Any:
+        edit = view.tab.rate.editing
         return gr.update(value=_shown(edit.values if edit is not None else {}, field))
 
     return show
@@ -132,11 +132,11 @@ def _shown(values: Mapping[str, Any], field: str) -> Any:
 # -- the list
 
 
-def listed(look: RunView) -> Markup:
+def listed(view: RunView) -> Markup:
     """The rubrics that the forms hold, each with what can be done to it; and the way to another one."""
     items = Markup()
-    rubrics = _own(look)
-    numbers = look.state.saved.versions(rubrics) if rubrics else {}
+    rubrics = _own(view)
+    numbers = view.state.saved.versions(rubrics) if rubrics else {}
     for rubric in rubrics:
         facts = f"{_facts(rubric)} · version {numbers[rubric.hash]}" if rubric.hash in numbers else _facts(rubric)
         pill = fragments.pill("draft, read it", "warn") if rubric.draft else Markup()
@@ -161,9 +161,9 @@ def listed(look: RunView) -> Markup:
     return markup('<h3 class="part-title">Your own rubrics</h3>{}<div class="acts rubric-acts">{}</div>', shown, acts)
 
 
-def aspect_choices(look: RunView) -> Any:
+def aspect_choices(view: RunView) -> Any:
     """The aspects that can be ticked: the six, then those of one's own."""
-    return gr.update(choices=[*STANDARD_CHOICES, *((rubric.name, rubric.name) for rubric in _own(look))])
+    return gr.update(choices=[*STANDARD_CHOICES, *((rubric.name, rubric.name) for rubric in _own(view))])
 
 
 def _facts(rubric: Rubric) -> str:
@@ -171,9 +171,9 @@ def _facts(rubric: Rubric) -> str:
     return f"{rubric.scale} levels, kept from {rubric.threshold}{judged[rubric.judges]}"
 
 
-def _own(look: RunView) -> tuple[Rubric, ...]:
+def _own(view: RunView) -> tuple[Rubric, ...]:
     try:
-        return form_values.rubrics_of(look.filled)
+        return form_values.rubrics_of(view.filled)
     except FormError:
         return ()
 
@@ -219,16 +219,16 @@ def _filled(act: Act, rubrics: list[dict[str, Any]], without: str = "") -> form_
 # -- the editor
 
 
-def _editor_head(look: RunView) -> Markup:
-    edit = look.tab.rate.editing
+def _editor_head(view: RunView) -> Markup:
+    edit = view.tab.rate.editing
     name = str(edit.values.get("name", "")) if edit is not None else ""
     title = f"Rubric “{name}”" if edit is not None and edit.key else "A rubric of your own"
     line = "The labeller is asked by it, and so are reviewers. A changed word makes a new version: only that is asked again."
     return fragments.card_head(title, line)
 
 
-def _examples(look: RunView) -> Markup:
-    edit = look.tab.rate.editing
+def _examples(view: RunView) -> Markup:
+    edit = view.tab.rate.editing
     examples = (edit.values.get("examples") or ()) if edit is not None else ()
     if not examples:
         return fragments.note("None. An example or two, with the reason, steady a labeller more than another sentence.")
@@ -345,9 +345,9 @@ def check(act: Act, rubric: Rubric) -> Done:
     return Done()
 
 
-def trial(look: RunView) -> Markup:
+def trial(view: RunView) -> Markup:
     """What came of the last draft or check."""
-    tried = look.state.rubric_trials.get(look.browser)
+    tried = view.state.rubric_trials.get(view.browser)
     if tried is None:
         return Markup()
     if tried.asking:
@@ -394,19 +394,19 @@ def use_draft(act: Act) -> Done:
 # -- the saved ones
 
 
-def saved(look: RunView) -> Markup:
+def saved(view: RunView) -> Markup:
     """The rubrics that are kept for all runs of this data folder."""
-    if not look.tab.rate.library:
+    if not view.tab.rate.library:
         return Markup()
-    kept = look.state.saved.rubrics()
-    items = joined(_entry(entry, look) for entry in kept)
+    kept = view.state.saved.rubrics()
+    items = joined(_entry(entry, view) for entry in kept)
     none = fragments.note("None yet. What you save is kept in the data folder, for all runs.")
     body = markup('<ul class="kept edged">{}</ul>', items) if items else none
     head = fragments.card_head("Saved rubrics", "For all runs of this data folder. A file may be TOML or JSON.")
     return markup("{}{}", head, body)
 
 
-def _entry(entry: Kept, look: RunView) -> Markup:
+def _entry(entry: Kept, view: RunView) -> Markup:
     trouble = Markup()
     try:
         line = f"{_facts(built(Rubric, entry.content, entry.name))} · {fragments.ago(entry.updated)}"
@@ -415,7 +415,7 @@ def _entry(entry: Kept, look: RunView) -> Markup:
         line, opens, trouble = fragments.ago(entry.updated), Markup(), fragments.problem(str(error))
     return markup(
         '<li><div><b dir="auto">{}</b><span>{}</span>{}</div><div class="acts">{}{}</div></li>',
-        entry.name, line, trouble, opens, confirm.delete_button(look.tab.rate.confirmation, entry.name),
+        entry.name, line, trouble, opens, confirm.delete_button(view.tab.rate.confirmation, entry.name),
     )  # fmt: skip
 
 

@@ -40,16 +40,16 @@ def build(board: Board) -> None:
         with gr.Row():
             use = gr.Button("Use it", scale=0, min_width=90, elem_id="use-argilla")
             board.button(
-                lambda look: "Back to the one before" if look.state.chose_argilla else "", leave, min_width=160,
+                lambda view: "Back to the one before" if view.state.chose_argilla else "", leave, min_width=160,
                 elem_id="leave-argilla",
             )  # fmt: skip
         board.problem("argilla")
     board.act(use.click, use_other, forms=True, extra=[key])
 
 
-def which(look: RunView) -> Markup:
+def which(view: RunView) -> Markup:
     """Where rows go now."""
-    standing, settings = look.state.services.argilla, look.state.settings
+    standing, settings = view.state.services.argilla, view.state.settings
     name = settings.argilla_url or "the embedded Argilla on this machine"
     status = {"ready": "answers", "starting": "is being asked", "off": standing.words}[standing.state]
     return markup('<p class="note">Rows go to <b>{}</b>: {}</p>', name, status)
@@ -68,22 +68,22 @@ def leave(act: Act) -> Done:
     return Done(toast="Rows go where they went before.")
 
 
-def state(look: RunView) -> Markup:
+def state(view: RunView) -> Markup:
     """Where the rows are: the dataset in Argilla, the way in, who said what."""
-    return markup('<section class="panel slim">{}</section>', _dataset(look)) if pushes(look) else Markup()
+    return markup('<section class="panel slim">{}</section>', _dataset(view)) if pushes(view) else Markup()
 
 
-def progress(look: RunView) -> Markup:
+def progress(view: RunView) -> Markup:
     """How far a push or a pull is; and what is to be known once it has ended."""
-    job = look.job
+    job = view.job
     if job is None or job.what not in ("push", "pull"):
         return Markup()
     if job.trouble:
         return fragments.notice(job.trouble, "warn")
     if job.state == "working":
         done = job.pushed.sent + job.pushed.unchanged
-        if look.waiting:
-            return fragments.notice(f"{look.waiting} Stop ends it; what was sent stays in Argilla.", "warn")
+        if view.waiting:
+            return fragments.notice(f"{view.waiting} Stop ends it; what was sent stays in Argilla.", "warn")
         if job.what == "push" and job.total:
             speed = f"{job.pushed.sent / job.seconds:,.0f} a second" if job.pushed.sent and job.seconds > 1 else ""
             return markup(
@@ -113,9 +113,9 @@ def progress(look: RunView) -> Markup:
     return Markup()
 
 
-def outcome(look: RunView) -> str:
+def outcome(view: RunView) -> str:
     """What the last push or pull came to, in a sentence; "" where there was none, or it is not over."""
-    job = look.job
+    job = view.job
     if job is None or job.trouble or job.state == "working":
         return ""
     if job.what == "push" and job.sent is not None:
@@ -127,57 +127,57 @@ def outcome(look: RunView) -> str:
     return ""
 
 
-def link(look: RunView) -> Markup:
+def link(view: RunView) -> Markup:
     """The way to the records in Argilla, the most urgent first."""
-    sent, url = pushes(look), look.state.services.argilla.url
+    sent, url = pushes(view), view.state.services.argilla.url
     if not sent or not url:
         return Markup()
-    address = argilla.opening(look.state.settings, review_address(url, str(sent[0]["dataset_id"])))
+    address = argilla.opening(view.state.settings, review_address(url, str(sent[0]["dataset_id"])))
     return fragments.link("Review in Argilla", address)
 
 
-def reviewers(look: RunView) -> Markup:
+def reviewers(view: RunView) -> Markup:
     """How many rows each reviewer has answered: the busiest, who fit into the page bar."""
-    if look.run is None or not look.counts.reviewed:
+    if view.run is None or not view.counts.reviewed:
         return Markup()
-    people = look.reviews.rows_by_reviewer()
+    people = view.reviews.rows_by_reviewer()
     cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
     rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
     return fragments.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
 
 
-def pushes(look: RunView) -> list[dict[str, Any]]:
+def pushes(view: RunView) -> list[dict[str, Any]]:
     """What was sent of the run to the Argilla of now, the newest first."""
-    if look.run is None:
+    if view.run is None:
         return []
-    return look.reviews.pushes()
+    return view.reviews.pushes()
 
 
-def record_address(look: RunView, row: str, verdicts: Sequence[Verdict] = ()) -> str:
+def record_address(view: RunView, row: str, verdicts: Sequence[Verdict] = ()) -> str:
     """Where one row of the run is in Argilla, as its owner sees it; "" where that is not known, or it is shown to others alone.
 
     Argilla shows a record that is done to those who answered it.
     """
-    sent, url = pushes(look), look.state.services.argilla.url
-    if not sent or not url or look.run is None:
+    sent, url = pushes(view), view.state.services.argilla.url
+    if not sent or not url or view.run is None:
         return ""
     dataset = str(sent[0]["dataset_id"])
-    number = look.reviews.number_there(dataset, row)
-    owner = argilla.owner(look.state.settings)
+    number = view.reviews.number_there(dataset, row)
+    owner = argilla.owner(view.state.settings)
     own = (verdict.status for verdict in verdicts if owner is not None and verdict.reviewer == owner.username)
-    status = next(own, "") or look.reviews.status_there(dataset, row)
+    status = next(own, "") or view.reviews.status_there(dataset, row)
     is_done = any(verdict.status == "submitted" for verdict in verdicts)
     if not number or (owner is not None and is_done and not status):
         return ""
-    return argilla.opening(look.state.settings, review_address(url, dataset, look.run.id, number, status))
+    return argilla.opening(view.state.settings, review_address(url, dataset, view.run.id, number, status))
 
 
-def _dataset(look: RunView) -> Markup:
-    sent = pushes(look)
-    if look.run is None or not sent:
+def _dataset(view: RunView) -> Markup:
+    sent = pushes(view)
+    if view.run is None or not sent:
         return Markup()
-    last, counts = sent[0], look.counts
-    people = look.reviews.rows_by_reviewer()
+    last, counts = sent[0], view.counts
+    people = view.reviews.rows_by_reviewer()
     who = joined(markup("<li><b>{}</b><em>{}</em></li>", name, n) for name, n in people[:6])
     cells = [
         (counts.sent, "sent"),
@@ -193,14 +193,14 @@ def _dataset(look: RunView) -> Markup:
         facts=fragments.facts(cells, "Review"),
         who=markup("<ul class=people>{}</ul>", who) if who else Markup(),
         progress=fragments.track(counts.reviewed, max(counts.sent, 1), "Rows reviewed"),
-        samples=_samples(look),
-        way_in=_way_in(look),
+        samples=_samples(view),
+        way_in=_way_in(view),
     )
 
 
-def _samples(look: RunView) -> Markup:
+def _samples(view: RunView) -> Markup:
     """How far the audit and the queue are."""
-    samples = look.reviews.samples() if look.run else {}
+    samples = view.reviews.samples() if view.run else {}
     if "audit" not in samples:
         return Markup()
     sent, seen = samples["audit"]
@@ -211,8 +211,8 @@ def _samples(look: RunView) -> Markup:
     return markup('<p class="note">{}</p>', message)
 
 
-def _way_in(look: RunView) -> Markup:
-    owner = argilla.owner(look.state.settings)
+def _way_in(view: RunView) -> Markup:
+    owner = argilla.owner(view.state.settings)
     if owner is None:
         return Markup()
     way = markup(

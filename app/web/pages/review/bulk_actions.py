@@ -18,24 +18,24 @@ MOST = 1_000
 PAST = {"approve": "approved", "reject": "rejected", "drop": "dropped"}
 
 
-def selected(look: RunView) -> list[str]:
+def selected(view: RunView) -> list[str]:
     """The ids of the rows of the run that are chosen and listed: what a filter hides is not acted upon unseen."""
-    chosen = _chosen(look)
-    wanted = filters.wanted(look) if chosen else None
-    if look.run is None or wanted is None or wanted.narrowed.everything:
+    chosen = _chosen(view)
+    wanted = filters.wanted(view) if chosen else None
+    if view.run is None or wanted is None or wanted.narrowed.everything:
         return chosen
-    listed = look.rows.fitting(wanted, chosen)
+    listed = view.rows.fitting(wanted, chosen)
     return [row for row in chosen if row in listed]
 
 
-def _chosen(look: RunView) -> list[str]:
+def _chosen(view: RunView) -> list[str]:
     """The ids of the rows of the run that were chosen, listed or not."""
-    return [row for row in look.tab.review.selected if look.run is not None and row.startswith(f"{look.run.id}-")]
+    return [row for row in view.tab.review.selected if view.run is not None and row.startswith(f"{view.run.id}-")]
 
 
-def pick(look: RunView, row: str, name: str, *, here: bool) -> Markup:
+def pick(view: RunView, row: str, name: str, *, here: bool) -> Markup:
     """The box that chooses a row of the list."""
-    is_chosen = str(row in look.tab.review.selected).lower()
+    is_chosen = str(row in view.tab.review.selected).lower()
     key = Markup('data-key="x"') if here else Markup()
     return markup(
         '<button type="button" role="checkbox" aria-checked="{}" class="pick" aria-label="Select: {}" {} {}></button>',
@@ -46,14 +46,14 @@ def pick(look: RunView, row: str, name: str, *, here: bool) -> Markup:
     )
 
 
-def bar(look: RunView) -> Markup:
+def bar(view: RunView) -> Markup:
     """The buttons for the rows that are chosen, and the outcome of the last one that was pressed."""
-    if look.run is None:
+    if view.run is None:
         return Markup()
-    chosen, undo = selected(look), look.tab.review.undo
-    hidden = len(_chosen(look)) - len(chosen)
+    chosen, undo = selected(view), view.tab.review.undo
+    hidden = len(_chosen(view)) - len(chosen)
     done = Markup()
-    if undo is not None and undo.run == look.run.id:
+    if undo is not None and undo.run == view.run.id:
         button = fragments.button("Undo", act="undo") if undo.number else Markup()
         done = markup('<div class="done" role="status"><p>{}</p>{}</div>', undo.sentence, button)
     unlisted = (
@@ -72,7 +72,7 @@ def bar(look: RunView) -> Markup:
         markup('<button type="button" class="{}" {}>{}</button>', word, attrs(act="bulk", word=word), title)
         for word, title in (("approve", "Approve"), ("reject", "Reject"), ("drop", "Drop"))
     )
-    total = look.rows.count(filters.wanted(look))
+    total = view.rows.count(filters.wanted(view))
     every = (
         fragments.button(f"Select all {total:,} listed", act="select-all") if len(chosen) < total <= MOST else Markup()
     )
@@ -109,10 +109,10 @@ def act_on(act: Act) -> Done | None:
 
 def _select(act: Act) -> Done:
     """Chooses a row, or leaves it; with shift, all from the one that was chosen before it as well."""
-    look, row = act.look, act.row().id
-    chosen, anchor = selected(look), act.tab.review.anchor
+    view, row = act.look, act.row().id
+    chosen, anchor = selected(view), act.tab.review.anchor
     if act.text("shift", "") and anchor and anchor != row:
-        listed = dict.fromkeys([*chosen, *_between(look, anchor, row)])
+        listed = dict.fromkeys([*chosen, *_between(view, anchor, row)])
     elif row in chosen:
         listed = dict.fromkeys(row_id for row_id in chosen if row_id != row)
     else:
@@ -124,44 +124,44 @@ def _select(act: Act) -> Done:
 
 def _select_all(act: Act) -> Done:
     """Chooses all rows of the list, where they are no more than can be."""
-    look = act.look
-    if look.run is None:
+    view = act.look
+    if view.run is None:
         return Done()
-    listed = look.rows.search(filters.wanted(look), 0, MOST + 1)
+    listed = view.rows.search(filters.wanted(view), 0, MOST + 1)
     if len(listed) > MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first.")
     return Done(own=replace(act.tab.review, selected=tuple(listed), anchor=""))
 
 
-def _between(look: RunView, row_id: str, until: str) -> list[str]:
+def _between(view: RunView, row_id: str, until: str) -> list[str]:
     """The rows of the list from one to another."""
-    query = filters.wanted(look)
-    positions = [look.rows.index_in(query, row) for row in (row_id, until)]
+    query = filters.wanted(view)
+    positions = [view.rows.index_in(query, row) for row in (row_id, until)]
     known = sorted(position for position in positions if position is not None)
     if len(known) < 2:
         return [until]
     if known[1] - known[0] >= MOST:
         raise RunError(f"At most {MOST:,} rows can be selected at once. Narrow the list first, or select fewer.")
-    return look.rows.search(query, known[0], known[1] - known[0] + 1)
+    return view.rows.search(query, known[0], known[1] - known[0] + 1)
 
 
 def _bulk(act: Act) -> Done:
     """Approves, rejects or drops what is chosen, but rows of a blind audit: each of those is to be read."""
-    word, look = act.text("word"), act.look
+    word, view = act.text("word"), act.look
     if word not in PAST:
         raise PageError
-    if not (chosen := selected(look)) or look.run is None:
+    if not (chosen := selected(view)) or view.run is None:
         return Done()
-    blind = look.reviews.blind(chosen)
+    blind = view.reviews.blind(chosen)
     rows = [row for row in chosen if row not in blind]
     if word == "drop":
-        dropped, kept = look.rows.drop_all(rows)
-        undo = Undo(look.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
+        dropped, kept = view.rows.drop_all(rows)
+        undo = Undo(view.run.id, _sentence(word, len(dropped), len(blind), kept), dropped=tuple(dropped))
     else:
         if rows and not (who := act.state.reviewer(act.browser, deciding=True)):
             return Done(own=replace(act.tab.review, pending=dict(act.data)))
-        added = look.reviews.decide_all(rows, who, word) if rows else []
-        undo = Undo(look.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
+        added = view.reviews.decide_all(rows, who, word) if rows else []
+        undo = Undo(view.run.id, _sentence(word, len(added), len(blind), len(rows) - len(added)), tuple(added))
     return Done(own=replace(act.tab.review, undo=undo, selected=(), anchor=""))
 
 
@@ -186,13 +186,13 @@ def _undo(act: Act) -> Done:
     """The rows are as they were before, those that nobody changed meanwhile. Raises RunError while they are sent: what Argilla
     was told of them is not known until then.
     """
-    undo, look = act.tab.review.undo, act.look
+    undo, view = act.tab.review.undo, act.look
     if undo is None or undo.run != act.run_id or not undo.number:
         return Done()
     job = act.state.jobs.of(undo.run)
     if undo.added and job is not None and job.what == "push" and job.state == "working":
         raise RunError("Argilla is being told of these rows. Wait until they are sent, or stop that, then undo it.")
-    number = look.reviews.take_back(undo.added) if undo.added else look.rows.keep_all(undo.dropped)
+    number = view.reviews.take_back(undo.added) if undo.added else view.rows.keep_all(undo.dropped)
     left = undo.number - number
     message = f"{count(number, 'row is', 'rows are')} as before." if number else "Nothing was undone."
     if left:

@@ -43,12 +43,12 @@ LONGEST = 20_000
 """Characters of an answer that are shown."""
 
 
-def opinions(look: RunView, judged: ReviewedRow) -> Markup:
+def opinions(view: RunView, judged: ReviewedRow) -> Markup:
     """A part for each reviewer of a row, the newest last; "" where nobody said anything, or the row is covered."""
     if not judged.verdicts:
         return Markup()
     reviews = sorted(judged.verdicts, key=lambda review: review.updated_at)
-    letters = verdict.letters(look, judged.row)
+    letters = verdict.letters(view, judged.row)
     lines = joined(_opinion(judged, review, letters) for review in reviews)
     return markup(
         '<section class="opinions" aria-label="What people said"><h3>What people said</h3>{}'
@@ -218,12 +218,12 @@ def act_on(act: Act) -> Done | None:
     """Settles a row, or undoes that; None for a click on something else. Raises PageError, RunError."""
     if act.word not in ("settle", "unsettle"):
         return None
-    look, row = act.look, act.row().id
-    if look.run is None or verdict.hidden(look, [row]):
+    view, row = act.look, act.row().id
+    if view.run is None or verdict.hidden(view, [row]):
         raise RunError("This row is of the blind audit: judge it yourself first.")
-    judged = look.rows.reviewed([row])[row]
+    judged = view.rows.reviewed([row])[row]
     if act.word == "unsettle":
-        undone = look.reviews.unsettle(row)
+        undone = view.reviews.unsettle(row)
         return Done(row=row, toast="Settlement undone." if undone else "")
     decision = act.text("decision")
     if decision not in SETTLES:
@@ -232,5 +232,5 @@ def act_on(act: Act) -> Done | None:
         raise RunError("This row is not undecided any more: what its reviewers said was brought back meanwhile.")
     if not (who := act.state.reviewer(act.browser, deciding=True)):
         return Done(row=row, own=replace(act.tab.review, pending=dict(act.data)))
-    look.reviews.settle(row, decision, who)
+    view.reviews.settle(row, decision, who)
     return Done(row=row, toast=f"Settled as {DECIDED[decision][0]}.")

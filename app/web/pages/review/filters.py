@@ -66,14 +66,14 @@ def build(board: Board) -> None:
         _fields(board, FIRST)
         board.button(more_label, more, min_width=136, elem_id="more-filters")
         board.button(
-            lambda look: "Clear filters" if chosen(look) else "", clear, min_width=110, elem_id="clear-filters"
+            lambda view: "Clear filters" if chosen(view) else "", clear, min_width=110, elem_id="clear-filters"
         )
     with gr.Row(elem_classes="filters", elem_id="filters-more", visible=False) as second:
         _fields(board, MORE)
     for name in FILTERS:
         board.changes(f"browse.{name}", asked)
-    board.dress(bar, lambda look: gr.update(visible=bool(look.counts.answered)))
-    board.dress(second, lambda look: gr.update(visible=bool(look.counts.answered and look.tab.review.filters)))
+    board.dress(bar, lambda view: gr.update(visible=bool(view.counts.answered)))
+    board.dress(second, lambda view: gr.update(visible=bool(view.counts.answered and view.tab.review.filters)))
     board.part(left_out)
 
 
@@ -103,10 +103,10 @@ def more(act: Act) -> Done:
     return Done(own=replace(act.tab.review, filters=not act.tab.review.filters))
 
 
-def more_label(look: RunView) -> str:
-    if look.tab.review.filters:
+def more_label(view: RunView) -> str:
+    if view.tab.review.filters:
         return "Fewer filters"
-    number = sum(name in MORE for name in chosen(look))
+    number = sum(name in MORE for name in chosen(view))
     return f"More filters ({number})" if number else "More filters"
 
 
@@ -135,54 +135,54 @@ def nothing() -> dict[str, str]:
 # -- what there is to choose
 
 
-def aspects(look: RunView) -> Any:
-    names = look.rows.aspects() if look.run else []
-    return gr.update(choices=[("All aspects", ""), *((in_words(look.rubrics.title(name)), name) for name in names)])
+def aspects(view: RunView) -> Any:
+    names = view.rows.aspects() if view.run else []
+    return gr.update(choices=[("All aspects", ""), *((in_words(view.rubrics.title(name)), name) for name in names)])
 
 
-def scale(look: RunView) -> int:
+def scale(view: RunView) -> int:
     """The levels of the aspect that is chosen, or of all of them; 5 where they differ."""
-    names = look.rows.aspects() if look.run else []
-    chosen_aspect = str(look.filled.get("browse.aspect") or "")
-    scales = {look.rubrics.scale(name) for name in ([chosen_aspect] if chosen_aspect in names else names)}
+    names = view.rows.aspects() if view.run else []
+    chosen_aspect = str(view.filled.get("browse.aspect") or "")
+    scales = {view.rubrics.scale(name) for name in ([chosen_aspect] if chosen_aspect in names else names)}
     return scales.pop() if len(scales) == 1 else STANDARD_LEVELS
 
 
-def bands(look: RunView) -> Any:
+def bands(view: RunView) -> Any:
     """Low, middle and high ratings, with the ends that they have on the scale."""
-    step = (scale(look) - 1) / (STANDARD_LEVELS - 1)
+    step = (scale(view) - 1) / (STANDARD_LEVELS - 1)
     low, high = (f"{1 + (end - 1) * step:g}" for end in (2.5, 3.5))
     names = [f"Lowest under {low}", f"Lowest {low} to {high}", f"Lowest {high} and more"]
     (any_rating, *_, missing), values = RATING, ("low", "middle", "high")
     return gr.update(choices=[any_rating, *zip(names, values, strict=True), missing])
 
 
-def levels(look: RunView) -> Any:
+def levels(view: RunView) -> Any:
     """Each level of the scale."""
-    each = [(f"Some response rated {value}", str(value)) for value in range(1, scale(look) + 1)]
+    each = [(f"Some response rated {value}", str(value)) for value in range(1, scale(view) + 1)]
     return gr.update(choices=[VALUE[0], *each])
 
 
-def models(look: RunView) -> Any:
-    names = look.rows.models() if look.run else []
+def models(view: RunView) -> Any:
+    names = view.rows.models() if view.run else []
     return gr.update(choices=[("Any model", ""), *((name, name) for name in names)])
 
 
-def orders(look: RunView) -> Any:
+def orders(view: RunView) -> Any:
     """The usual order first: that of the queue, once rows were sent to people."""
     default_orders: Choices = [("In their order", "")]
-    if look.counts.sent:
+    if view.counts.sent:
         default_orders = [("As in the queue", ""), ("In their order", OWN_ORDER)]
     return gr.update(choices=[*default_orders, *RATED_ORDERS])
 
 
-def reviewers(look: RunView) -> Any:
-    names = look.reviews.reviewers() if look.run else []
+def reviewers(view: RunView) -> Any:
+    names = view.reviews.reviewers() if view.run else []
     return gr.update(choices=[("Any reviewer", ""), *((name, name) for name in names)], visible=bool(names))
 
 
-def reasons(look: RunView) -> Any:
-    names = look.reviews.reasons() if look.run else []
+def reasons(view: RunView) -> Any:
+    names = view.reviews.reasons() if view.run else []
     return gr.update(
         choices=[("Any reason", ""), *((reason_label(reason), reason.name) for reason in names)],
         visible=bool(names),
@@ -193,60 +193,60 @@ def reason_label(reason: Reason) -> str:
     return f"{DECIDED.get(reason.decision, reason.decision)}: {reason.reason}"
 
 
-def checks(look: RunView) -> Any:
-    known = checks_of(look)
+def checks(view: RunView) -> Any:
+    known = checks_of(view)
     return gr.update(choices=[("Checked or not", ""), *known], visible=bool(known))
 
 
-def checks_of(look: RunView) -> Choices:
+def checks_of(view: RunView) -> Choices:
     """(name, identity) of the checks of the run; before them all together, where there are several."""
-    own = look.recipe.checks if look.recipe is not None else ()
+    own = view.recipe.checks if view.recipe is not None else ()
     every = [("any check", " ".join(check.identity for check in own))] if len(own) > 1 else []
     return [(f"Fails {name}", value) for name, value in [*every, *((check.called, check.identity) for check in own)]]
 
 
-def samples(look: RunView) -> Any:
-    return gr.update(visible=bool(look.counts.sent))
+def samples(view: RunView) -> Any:
+    return gr.update(visible=bool(view.counts.sent))
 
 
 # -- what is asked for
 
 
-def wanted(look: RunView) -> RowQuery:
+def wanted(view: RunView) -> RowQuery:
     """What the fields ask for; what the run does not have counts for nothing."""
-    fields = {name: str(look.filled.get(f"browse.{name}") or "") for name in FILTERS}
+    fields = {name: str(view.filled.get(f"browse.{name}") or "") for name in FILTERS}
     known: dict[str, Collection[str]] = {
         "rating": RATED, "value": VALUES, "spread": SPREAD, "mark": MEANINGS, "order": [*ORDERS, OWN_ORDER],
         "status": [value for _, value in STATUS], "sample": [value for _, value in SAMPLE],
     }  # fmt: skip
-    if look.run is not None:
-        finds = (("aspect", look.rows.aspects), ("model", look.rows.models), ("reviewer", look.reviews.reviewers))
+    if view.run is not None:
+        finds = (("aspect", view.rows.aspects), ("model", view.rows.models), ("reviewer", view.reviews.reviewers))
         for name, find in finds:
             known[name] = find() if fields[name] else []
-        known["check"] = [value for _, value in checks_of(look)] if fields["check"] else []
-        known["reason"] = [item.name for item in look.reviews.reasons()] if fields["reason"] else []
+        known["check"] = [value for _, value in checks_of(view)] if fields["check"] else []
+        known["reason"] = [item.name for item in view.reviews.reasons()] if fields["reason"] else []
     for name, values in known.items():
         fields[name] = fields[name] if fields[name] in values else ""
-    if not fields["order"] and look.counts.sent:
+    if not fields["order"] and view.counts.sent:
         fields["order"] = QUEUE_ORDER
     fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
-    return RowQuery(**cast(Any, fields), person=look.person)
+    return RowQuery(**cast(Any, fields), person=view.person)
 
 
-def chosen(look: RunView) -> list[str]:
+def chosen(view: RunView) -> list[str]:
     """The names of what is looked for, without the order."""
-    return [name for name in wanted(look).parts if name != "order"] if look.run is not None else []
+    return [name for name in wanted(view).parts if name != "order"] if view.run is not None else []
 
 
-def left_out(look: RunView) -> Markup:
+def left_out(view: RunView) -> Markup:
     """A sentence on what the filters or the order do with rows whose ratings are covered; "" where they do nothing."""
-    if look.run is None or not look.counts.answered:
+    if view.run is None or not view.counts.answered:
         return Markup()
-    filters = wanted(look)
+    filters = wanted(view)
     by_ratings = filters.order in [value for _, value in RATED_ORDERS]
     if not filters.tells and not by_ratings:
         return Markup()
-    number = look.reviews.number_covered(look.person)
+    number = view.reviews.number_covered(view.person)
     if not number:
         return Markup()
     rows = f"{count(number, 'row')} of the blind audit that you have not decided yet"
@@ -257,18 +257,18 @@ def left_out(look: RunView) -> Markup:
     return fragments.note(f"{rows} {what}")
 
 
-def none_fits(look: RunView) -> str:
+def none_fits(view: RunView) -> str:
     """The sentence where no row fits: what is asked for, and how many would fit without each of it."""
-    looked_for = wanted(look)
-    names = chosen(look)
-    labels = {name: _described(look, name, getattr(looked_for, name)) for name in names}
+    looked_for = wanted(view)
+    names = chosen(view)
+    labels = {name: _described(view, name, getattr(looked_for, name)) for name in names}
     if len(names) < 2:
         return f"Nothing is found by {next(iter(labels.values()), 'that')}. Choose something else, or clear it."
     counts = {}
     for name in names:
         if looked_for.text and name != "text":
             continue  # texts would be read anew for each
-        fits = look.rows.count(looked_for.without(name))
+        fits = view.rows.count(looked_for.without(name))
         if fits:
             counts[name] = fits
     sentence = f"No row has all of this: {'; '.join(labels.values())}."
@@ -278,14 +278,14 @@ def none_fits(look: RunView) -> str:
     return f"{sentence} " + " ".join(f"Without {labels[name]}: {count(counts[name], 'row')}." for name in best)
 
 
-def _described(look: RunView, name: str, value: str) -> str:
+def _described(view: RunView, name: str, value: str) -> str:
     """A filter as it is named on the page."""
     if name == "text":
         return f"the text “{value.strip()[:80]}”"
     choices = {**FIRST, **MORE}[name][1]
     label = next((label for label, known in choices if known == value), value)
     if name == "check":
-        label = next(label for label, known in checks_of(look) if known == value)
-    if name == "reason" and look.run is not None:
-        label = next(reason_label(item) for item in look.reviews.reasons() if item.name == value)
+        label = next(label for label, known in checks_of(view) if known == value)
+    if name == "reason" and view.run is not None:
+        label = next(reason_label(item) for item in view.reviews.reasons() if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

@@ -34,10 +34,10 @@ def build(board: Board) -> None:
         board.part(argilla.reviewers, elem_classes="bar-part")
         board.part(ways, turn, elem_id="ways", elem_classes="bar-part")
         board.button(
-            lambda look: "Stop" if _sending(look) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
+            lambda view: "Stop" if _sending(view) else "", stop, forms=False, min_width=90, elem_id="stop-sending"
         )
         board.button(
-            lambda look: "Pull verdicts" if not look.busy and argilla.pushes(look) else "",
+            lambda view: "Pull verdicts" if not view.busy and argilla.pushes(view) else "",
             pull,
             min_width=110,
             elem_id="pull",
@@ -63,7 +63,7 @@ def build(board: Board) -> None:
                     board.changes(name, merge)
             reviewers.build(board)
             argilla.build(board)
-    board.dress(settings, lambda look: gr.update(visible=_shows_settings(look)))
+    board.dress(settings, lambda view: gr.update(visible=_shows_settings(view)))
     filters.build(board)
     verdict.build_name(board, pressed)
     board.part(bulk_actions.bar, pressed, elem_id="selected")
@@ -100,59 +100,59 @@ def _similar(board: Board) -> None:
         )
 
 
-def _sending(look: RunView) -> bool:
-    return look.working and look.job is not None and look.job.what == "push"
+def _sending(view: RunView) -> bool:
+    return view.working and view.job is not None and view.job.what == "push"
 
 
-def _shows_settings(look: RunView) -> bool:
+def _shows_settings(view: RunView) -> bool:
     """True where somebody wants them, or where something is wrong with what they hold."""
-    is_wrong = SETTINGS & look.tab.problems.keys()
-    return bool((look.tab.review.settings or is_wrong) and look.counts.answered)
+    is_wrong = SETTINGS & view.tab.problems.keys()
+    return bool((view.tab.review.settings or is_wrong) and view.counts.answered)
 
 
-def head(look: RunView) -> Markup:
-    return fragments.page_head("Review", f"{_line(look)} {argilla.outcome(look)}".rstrip())
+def head(view: RunView) -> Markup:
+    return fragments.page_head("Review", f"{_line(view)} {argilla.outcome(view)}".rstrip())
 
 
-def ways(look: RunView) -> Markup:
+def ways(view: RunView) -> Markup:
     """The way to the records in Argilla, and to the settings, which are out of sight until somebody wants them."""
-    if not look.counts.answered:
+    if not view.counts.answered:
         return Markup()
-    opened = str(_shows_settings(look)).lower()
+    opened = str(_shows_settings(view)).lower()
     button = markup('<button type="button" aria-expanded="{}" {}>Settings</button>', opened, attrs(act="settings"))
-    return markup('<div class="ways">{}{}</div>', argilla.link(look), button)
+    return markup('<div class="ways">{}{}</div>', argilla.link(view), button)
 
 
-def _line(look: RunView) -> str:
-    counts = look.counts
+def _line(view: RunView) -> str:
+    counts = view.counts
     if not counts.answered:
         return "People read, correct, approve or reject in Argilla. What they say comes back here."
-    waiting = look.unsent
+    waiting = view.unsent
     if not counts.sent:
         return f"{count(waiting, 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
     line = f"{counts.reviewed} of {count(counts.sent, 'row')} sent are reviewed."
     return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
 
 
-def send_words(look: RunView) -> str:
-    waiting = 0 if look.busy else look.unsent
+def send_words(view: RunView) -> str:
+    waiting = 0 if view.busy else view.unsent
     return f"Send {count(waiting, 'row')}" if waiting else ""
 
 
-def rename_words(look: RunView) -> str:
-    free = look.job.free_name if look.job is not None and not look.busy else ""
+def rename_words(view: RunView) -> str:
+    free = view.job.free_name if view.job is not None and not view.busy else ""
     return f"Send as {free}" if free else ""
 
 
-def take_out_words(look: RunView) -> str:
-    sent = look.job.sent if look.job is not None and not look.busy else None
+def take_out_words(view: RunView) -> str:
+    sent = view.job.sent if view.job is not None and not view.busy else None
     return f"Take out {count(sent.dropped, 'row')}" if sent is not None and sent.dropped else ""
 
 
-def advice(look: RunView) -> Markup:
+def advice(view: RunView) -> Markup:
     """What to do about records of rows that are no more."""
     notice = Markup()
-    sent = look.job.sent if look.job is not None and not look.busy else None
+    sent = view.job.sent if view.job is not None and not view.busy else None
     if sent is not None and sent.dropped:
         notice += fragments.notice(
             f"{count(sent.dropped, 'record')} in Argilla {'is' if sent.dropped == 1 else 'are'} of rows that the run does not "
@@ -161,18 +161,18 @@ def advice(look: RunView) -> Markup:
     return notice
 
 
-def audit(look: RunView) -> Markup:
+def audit(view: RunView) -> Markup:
     """What the choice of how the audit goes comes to for this run, and why."""
-    rows = look.counts.answered
-    if look.run is None or not rows:
+    rows = view.counts.answered
+    if view.run is None or not rows:
         return Markup()
     try:
-        review = form_values.review_of(look.filled)
+        review = form_values.review_of(view.filled)
     except FormError:
         return Markup()
-    sealed = look.reviews.sealed_blind()
+    sealed = view.reviews.sealed_blind()
     blind = review.is_blind(rows, sealed)
-    size = f"{count(rows, 'row')}: the audit ({look.reviews.audit_size(rows):,} of them) goes"
+    size = f"{count(rows, 'row')}: the audit ({view.reviews.audit_size(rows):,} of them) goes"
     if blind:
         message = f"{size} without ratings and reasons, so that people judge on their own."
     elif review.blind_audit != "auto":
@@ -189,22 +189,22 @@ def audit(look: RunView) -> Markup:
     return fragments.note(message)
 
 
-def shape(look: RunView) -> Markup:
+def shape(view: RunView) -> Markup:
     """What a record will hold, in words."""
-    if look.run is None or look.recipe is None:
+    if view.run is None or view.recipe is None:
         return Markup()
-    seen = look.rows.page(0, 50)
+    seen = view.rows.page(0, 50)
     if not seen:
         return Markup()
-    recipe = look.recipe
+    recipe = view.recipe
     with contextlib.suppress(FormError):
-        recipe = replace(recipe, review=form_values.review_of(look.filled))
-    description = review_argilla.described(shape_of(seen), look.reviews.with_audit(recipe, look.counts.answered))
+        recipe = replace(recipe, review=form_values.review_of(view.filled))
+    description = review_argilla.described(shape_of(seen), view.reviews.with_audit(recipe, view.counts.answered))
     fields, questions = (
         joined(markup("<li>{}</li>", word) for word in part) for part in (description.fields, description.questions)
     )
     guide = fragments.fold(
-        "Guidelines that reviewers read", escape(look.filled.get("review.guidelines") or description.guidelines)
+        "Guidelines that reviewers read", escape(view.filled.get("review.guidelines") or description.guidelines)
     )
     lists = markup("<div><h3>To read</h3><ul>{}</ul></div><div><h3>To answer</h3><ul>{}</ul></div>", fields, questions)
     return markup('<div class="sent-as">{}</div>{}', lists, guide)

@@ -20,12 +20,12 @@ Letters = dict[int, str]
 """{index of a response: the letter by which people know it}"""
 
 
-def part(look: RunView, judged: ReviewedRow) -> Markup:
+def part(view: RunView, judged: ReviewedRow) -> Markup:
     """The question and the labeller's answer to it; "" in a run whose labeller does not compare, and for a single response."""
-    letters = {index: name for index, name in verdict.letters(look, judged.row).items() if index < MOST_RESPONSES}
-    if not verdict.compares(look) or len(letters) < 2:
+    letters = {index: name for index, name in verdict.letters(view, judged.row).items() if index < MOST_RESPONSES}
+    if not verdict.compares(view) or len(letters) < 2:
         return Markup()
-    own = look.reviews.answers(judged.row.id, verdict.name_of(look)).get(WHICH_IS_BETTER)
+    own = view.reviews.answers(judged.row.id, verdict.name_of(view)).get(WHICH_IS_BETTER)
     choices = [*((f"response-{index + 1}", name, name) for index, name in letters.items()), (TIE, "Tie", "T")]
     buttons = joined(
         markup(

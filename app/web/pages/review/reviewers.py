@@ -34,20 +34,20 @@ def build(board: Board) -> None:
         board.act(event, invite, extra=[name])
 
 
-def _workspace(look: RunView) -> str:
-    sent = argilla.pushes(look)
-    return str(sent[0]["workspace"]) if sent else look.state.settings.argilla_workspace or ""
+def _workspace(view: RunView) -> str:
+    sent = argilla.pushes(view)
+    return str(sent[0]["workspace"]) if sent else view.state.settings.argilla_workspace or ""
 
 
-def reviewers(look: RunView) -> Markup:
+def reviewers(view: RunView) -> Markup:
     """Who may review where the rows are, or will be."""
-    if look.state.services.argilla.state != "ready":
+    if view.state.services.argilla.state != "ready":
         return fragments.note("Reviewers can be added once Argilla runs.")
-    names = look.state.reviewers(_workspace(look))
-    own = not look.state.settings.argilla_url
+    names = view.state.reviewers(_workspace(view))
+    own = not view.state.settings.argilla_url
     lines = joined(markup("<li><b>{}</b>{}</li>", name, _again(name) if own else Markup()) for name in names)
     listed = markup('<ul class="reviewers">{}</ul>', lines) if lines else fragments.note("Nobody but you so far.")
-    each = look.recipe.review.min_submitted if look.recipe is not None else 1
+    each = view.recipe.review.min_submitted if view.recipe is not None else 1
     more = f" Each record waits for {each} of them (“Reviewers per record”)." if each > 1 else ""
     return listed + fragments.note(f"Whoever is added here reviews in Argilla, under their own name.{more}")
 
@@ -56,9 +56,9 @@ def _again(name: str) -> Markup:
     return markup('<button type="button" {}>New link</button>', attrs(act="again", name=name))
 
 
-def invited(look: RunView) -> Markup:
+def invited(view: RunView) -> Markup:
     """The link for whoever was added last, with what to do with it."""
-    invitation = look.tab.review.invited
+    invitation = view.tab.review.invited
     if invitation is None:
         return Markup()
     how = (
@@ -85,11 +85,11 @@ def invited(look: RunView) -> Markup:
 
 
 def _invite(act: Act, name: str, *, anew: bool = False) -> Done:
-    look = act.look
-    sent = argilla.pushes(look)
+    view = act.look
+    sent = argilla.pushes(view)
     to = review_path(str(sent[0]["dataset_id"])) if sent else "/"
     try:
-        invitation = act.state.invite(name, _workspace(look), to, anew=anew)
+        invitation = act.state.invite(name, _workspace(view), to, anew=anew)
     except ClaywrightError as error:
         raise FormError(PLACE, str(error)) from error
     toast = f"A new link for {invitation.name}." if anew else f"{invitation.name} can review now."

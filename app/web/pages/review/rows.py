@@ -25,76 +25,76 @@ EARLIER = "Rated by an earlier version of this rubric. The page Rate asks again,
 JUDGE_FIRST = "Audit row: judge first, then the labeller's ratings are shown."
 
 
-def rows(look: RunView) -> Markup:
+def rows(view: RunView) -> Markup:
     """The rows of the run that are asked for, a page of them, and one in full."""
-    if look.run is None or not look.counts.answered:
+    if view.run is None or not view.counts.answered:
         return fragments.empty("Nothing to review yet", "Make some rows first, on the page Generate.")
-    page, offset, total = shown(look)
-    chosen = _chosen(look, page)
+    page, offset, total = shown(view)
+    chosen = _chosen(view, page)
     if chosen is None:
         clear = fragments.button("Clear filters", "press", act="clear-filters")
-        return fragments.empty("No row fits", filters.none_fits(look), press=clear)
-    numbers = look.rows.numbers([judged.row.id for judged in [*page, chosen]])
+        return fragments.empty("No row fits", filters.none_fits(view), press=clear)
+    numbers = view.rows.numbers([judged.row.id for judged in [*page, chosen]])
     at = next((offset + k for k, judged in enumerate(page) if judged is chosen), None)
     turns = _step(chosen, -1, able=at != 0) + _step(chosen, 1, able=at is None or at + 1 < total)
-    detail = _detail(look, chosen, numbers[chosen.row.id], turns)
-    return markup('<div class="split">{}{}</div>', _list(look, page, chosen, offset, total, numbers), detail)
+    detail = _detail(view, chosen, numbers[chosen.row.id], turns)
+    return markup('<div class="split">{}{}</div>', _list(view, page, chosen, offset, total, numbers), detail)
 
 
-def beside(look: RunView, row_id: str, by: int) -> str:
+def beside(view: RunView, row_id: str, by: int) -> str:
     """The id of the row before (-1) or after (1) that one in what is listed; "" where there is none.
 
     From a row that is no longer listed it leads to the first row of the page that is open.
     """
-    query = filters.wanted(look)
+    query = filters.wanted(view)
     if query.everything:
-        index = look.rows.index(row_id)
-        page = look.rows.page(index + by, 1) if index is not None and index + by >= 0 else []
+        index = view.rows.index(row_id)
+        page = view.rows.page(index + by, 1) if index is not None and index + by >= 0 else []
         return page[0].id if page else ""
-    index = look.rows.index_in(query, row_id)
-    to = look.tab.offset if index is None else index + by
-    ids = look.rows.search(query, to, 1) if to >= 0 else []
+    index = view.rows.index_in(query, row_id)
+    to = view.tab.offset if index is None else index + by
+    ids = view.rows.search(query, to, 1) if to >= 0 else []
     return ids[0] if ids else ""
 
 
-def shown(look: RunView) -> tuple[list[ReviewedRow], int, int]:
+def shown(view: RunView) -> tuple[list[ReviewedRow], int, int]:
     """(the rows on the page that is open, how many come before them, how many there are in all)."""
-    query, row = filters.wanted(look), look.tab.row
-    offset = look.tab.offset
+    query, row = filters.wanted(view), view.tab.row
+    offset = view.tab.offset
     if query.everything:
-        total = look.counts.made
-        if row and (index := look.rows.index(row)) is not None:
+        total = view.counts.made
+        if row and (index := view.rows.index(row)) is not None:
             offset = index // PAGE * PAGE
         offset = offset if offset < total else 0
-        return look.rows.reviewed_page(offset, PAGE), offset, total
-    if not (total := look.rows.count(query)):
+        return view.rows.reviewed_page(offset, PAGE), offset, total
+    if not (total := view.rows.count(query)):
         return [], 0, 0
-    ids = look.rows.search(query, offset, PAGE)
+    ids = view.rows.search(query, offset, PAGE)
     if not ids or (row and row not in ids):
-        index = look.rows.index_in(query, row)
+        index = view.rows.index_in(query, row)
         offset = offset if index is None and offset < total else (index or 0) // PAGE * PAGE
-        ids = look.rows.search(query, offset, PAGE)
-    judged = look.rows.reviewed(ids)
+        ids = view.rows.search(query, offset, PAGE)
+    judged = view.rows.reviewed(ids)
     return [judged[row_id] for row_id in ids if row_id in judged], offset, total
 
 
-def _chosen(look: RunView, page: list[ReviewedRow]) -> ReviewedRow | None:
+def _chosen(view: RunView, page: list[ReviewedRow]) -> ReviewedRow | None:
     """The row that was opened, though it may not fit any more what is looked for; else the first one."""
-    row = look.tab.row
+    row = view.tab.row
     chosen = next((judged for judged in page if judged.row.id == row), None)
-    if chosen is None and row and look.rows.index(row) is not None:
-        chosen = look.rows.reviewed([row]).get(row)
+    if chosen is None and row and view.rows.index(row) is not None:
+        chosen = view.rows.reviewed([row]).get(row)
     return chosen or (page[0] if page else None)
 
 
 def _list(
-    look: RunView, page: list[ReviewedRow], chosen: ReviewedRow, offset: int, total: int, numbers: Mapping[str, int]
+    view: RunView, page: list[ReviewedRow], chosen: ReviewedRow, offset: int, total: int, numbers: Mapping[str, int]
 ) -> Markup:
-    ids, text = [judged.row.id for judged in page], filters.wanted(look).text
-    sent, hidden = look.reviews.sent(ids), verdict.hidden(look, ids)
+    ids, text = [judged.row.id for judged in page], filters.wanted(view).text
+    sent, hidden = view.reviews.sent(ids), verdict.hidden(view, ids)
     items = joined(
         _entry(
-            look, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
+            view, judged, numbers[judged.row.id], judged is chosen, judged.row.id in sent, judged.row.id in hidden, text
         )
         for judged in page
     )
@@ -139,7 +139,7 @@ def _means(judged: ReviewedRow) -> list[float | None]:
     return [judged.labelled(index) for index in range(len(judged.row.responses))]
 
 
-def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> Markup:
+def _entry(view: RunView, judged: ReviewedRow, number: int, here: bool, sent: bool, hidden: bool, text: str) -> Markup:
     judged = verdict.covered(judged) if hidden else judged
     means, levels = [m for m in _means(judged) if m is not None], judged.scale.levels
     marks = joined(
@@ -156,7 +156,7 @@ def _entry(look: RunView, judged: ReviewedRow, number: int, here: bool, sent: bo
     return markup(
         '<li>{pick}<button type="button" {data} {current}><span class="no">{number}</span>'
         '<b dir="auto">{shown}</b>{match}<span class="line">{status}{strip}</span></button></li>',
-        pick=bulk_actions.pick(look, judged.row.id, instruction[:60], here=here),
+        pick=bulk_actions.pick(view, judged.row.id, instruction[:60], here=here),
         data=attrs(act="open", row=judged.row.id),
         current=current,
         number=number,
@@ -187,20 +187,20 @@ def _status(judged: ReviewedRow, sent: bool) -> Markup:
     return fragments.pill("waiting", "info") if sent else fragments.pill("not sent")
 
 
-def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> Markup:
-    hidden = bool(verdict.hidden(look, [judged.row.id]))
+def _detail(view: RunView, judged: ReviewedRow, number: int, turns: Markup) -> Markup:
+    hidden = bool(verdict.hidden(view, [judged.row.id]))
     judged = verdict.covered(judged) if hidden else judged
-    row, raw = judged.row, look.tab.review.raw == judged.row.id
-    sent = look.reviews.sent([row.id])
+    row, raw = judged.row, view.tab.review.raw == judged.row.id
+    sent = view.reviews.sent([row.id])
     conversation = joined(fragments.bubble(m["role"], readable(m), raw=raw) for m in row.messages)
     if (corrected := judged.corrected_instruction()) is not None:
         conversation += fragments.bubble("user", corrected, "as corrected", raw=raw)
     columns = {
-        index: _response(look, judged, index, letter, raw) for index, letter in verdict.letters(look, row).items()
+        index: _response(view, judged, index, letter, raw) for index, letter in verdict.letters(view, row).items()
     }
     in_correction = Markup()
-    if verdict.correcting(look) == row.id and columns:  # first what is corrected, and beside it room for the correction
-        in_correction = columns.pop(verdict.corrected(look, judged)) + Markup(
+    if verdict.correcting(view) == row.id and columns:  # first what is corrected, and beside it room for the correction
+        in_correction = columns.pop(verdict.corrected(view, judged)) + Markup(
             '<div class="room" id="correct-here"></div>'
         )
     shown = in_correction + joined(columns.values())
@@ -210,10 +210,10 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
             "{}</section>",
             fragments.prose(correction[0], raw=raw),
         )
-    text = filters.wanted(look).text
+    text = filters.wanted(view).text
     conversation, shown = marked(conversation, text, "text"), marked(shown, text, "text")
     single = "one" if len(row.responses) == 1 and correction is None and not in_correction else ""
-    address = argilla.record_address(look, row.id, judged.verdicts) if row.id in sent else ""
+    address = argilla.record_address(view, row.id, judged.verdicts) if row.id in sent else ""
     link = fragments.link("Open in Argilla", address) if address else Markup()
     as_is = markup(
         '<button type="button" class="as-is" aria-pressed="{}" title="The texts as they are (m)" {}>Raw</button>',
@@ -233,16 +233,16 @@ def _detail(look: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
         turns=turns,
         covered=fragments.notice(JUDGE_FIRST) if hidden else Markup(),
         conversation=conversation,
-        of_row=_of_the_row(look, judged),
+        of_row=_of_the_row(view, judged),
         single=single,
         shown=shown,
-        better=preference.part(look, judged),
-        opinions=decisions.opinions(look, judged),
-        bar=verdict.bar(look, judged),
+        better=preference.part(view, judged),
+        opinions=decisions.opinions(view, judged),
+        bar=verdict.bar(view, judged),
     )
 
 
-def _ratings(look: RunView, judged: ReviewedRow, index: int) -> Markup:
+def _ratings(view: RunView, judged: ReviewedRow, index: int) -> Markup:
     """What the labeller gave a response, or the row (WHOLE_ROW), a chip for each aspect, and the reasons of the chosen one."""
     by_aspect: dict[str, list[Rating]] = defaultdict(list)
     for rating in judged.ratings:
@@ -268,19 +268,19 @@ def _ratings(look: RunView, judged: ReviewedRow, index: int) -> Markup:
     return markup('<div class="chips">{}</div><div class="whys">{}</div>', chips, whys)
 
 
-def _of_the_row(look: RunView, judged: ReviewedRow) -> Markup:
+def _of_the_row(view: RunView, judged: ReviewedRow) -> Markup:
     """What the labeller gave the instruction, and where people rate that; "" where no rubric judges it."""
-    stars = verdict.stars(look, judged, WHOLE_ROW)
+    stars = verdict.stars(view, judged, WHOLE_ROW)
     if not stars and not any(rating.response == WHOLE_ROW for rating in judged.ratings):
         return Markup()
     return markup(
         '<section class="of-row" aria-label="Ratings of the instruction">{}{}</section>',
-        _ratings(look, judged, WHOLE_ROW),
+        _ratings(view, judged, WHOLE_ROW),
         stars,
     )
 
 
-def _response(look: RunView, judged: ReviewedRow, index: int, letter: str, raw: bool) -> Markup:
+def _response(view: RunView, judged: ReviewedRow, index: int, letter: str, raw: bool) -> Markup:
     response = judged.row.responses[index]
     people = judged.rated_by_people(index)
     accepted = judged.accepted_by_people(index)
@@ -309,8 +309,8 @@ def _response(look: RunView, judged: ReviewedRow, index: int, letter: str, raw: 
         score=score,
         text=text,
         failed=row_cards.failed_checks(judged.checks, index),
-        ratings=_ratings(look, judged, index),
-        stars=verdict.stars(look, judged, index),
+        ratings=_ratings(view, judged, index),
+        stars=verdict.stars(view, judged, index),
     )
 
 

@@ -52,7 +52,7 @@ def build_name(board: Board, pressed: Do) -> None:
     """The field for a name, while that is asked for. `pressed` does what a button of the row says, once there is one."""
     with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
         board.part(
-            lambda look: fragments.card_head(
+            lambda view: fragments.card_head(
                 "Who decides here?", "Your name is kept with each verdict of this browser."
             )
         )
@@ -63,7 +63,7 @@ def build_name(board: Board, pressed: Do) -> None:
             )  # fmt: skip
             me = gr.Button("That is me", variant="primary", size="sm", scale=0, min_width=110, elem_id="that-is-me")
         board.problem("name")
-    board.dress(who, lambda look: gr.update(visible=look.tab.review.pending is not None))
+    board.dress(who, lambda view: gr.update(visible=view.tab.review.pending is not None))
     for event in (me.click, name.submit):
         board.act(event, partial(be, do=pressed), extra=[name])
 
@@ -72,7 +72,7 @@ def build(board: Board) -> None:
     """The fields for a correction, while one is written."""
     with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
         board.part(
-            lambda look: fragments.card_head("Correct this row", "What you write is what goes into the dataset.")
+            lambda view: fragments.card_head("Correct this row", "What you write is what goes into the dataset.")
         )
         radio = gr.Radio(
             [],
@@ -86,7 +86,7 @@ def build(board: Board) -> None:
             "", label="Instruction", lines=2, max_lines=12, interactive=True, elem_id="correct-instruction"
         )
         response = gr.Textbox("", label="Response", lines=4, max_lines=24, interactive=True, elem_id="correct-response")
-        board.part(lambda look: fragments.notice(meanwhile(look), "warn"), elem_id="meanwhile")
+        board.part(lambda view: fragments.notice(meanwhile(view), "warn"), elem_id="meanwhile")
         with gr.Row():
             keep = gr.Button(
                 "Approve as corrected", variant="primary", scale=0, min_width=170, elem_id="keep-correction"
@@ -95,40 +95,40 @@ def build(board: Board) -> None:
                 "Approve with mine", variant="primary", scale=0, min_width=150, visible=False, elem_id="keep-anyway"
             )
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90, elem_id="leave-correction")
-    board.dress(box, lambda look: gr.update(visible=bool(correcting(look))))
+    board.dress(box, lambda view: gr.update(visible=bool(correcting(view))))
     board.dress(radio, _choice)
-    board.dress(instruction, lambda look: gr.update(value=_begun(look)[0]))
-    board.dress(response, lambda look: gr.update(value=_begun(look)[1], label=_name_of(look)))
+    board.dress(instruction, lambda view: gr.update(value=_begun(view)[0]))
+    board.dress(response, lambda view: gr.update(value=_begun(view)[1], label=_name_of(view)))
     fields = [radio, instruction, response]
-    board.dress(keep, lambda look: gr.update(visible=not meanwhile(look)))
-    board.dress(anyway, lambda look: gr.update(visible=bool(meanwhile(look))))
+    board.dress(keep, lambda view: gr.update(visible=not meanwhile(view)))
+    board.dress(anyway, lambda view: gr.update(visible=bool(meanwhile(view))))
     board.act(radio.input, switch, extra=fields, keeps=True)
     board.act(keep.click, correct, extra=fields, keeps=True)
     board.act(anyway.click, lambda act: correct(act, anyway=True), extra=fields, keeps=True)
     board.act(leave.click, leave_it, extra=fields)
 
 
-def name_of(look: RunView) -> str:
+def name_of(view: RunView) -> str:
     """The reviewer's name of what is decided here; "" where that is not known yet."""
-    return look.reviewer
+    return view.reviewer
 
 
-def _correction(look: RunView) -> Correction | None:
+def _correction(view: RunView) -> Correction | None:
     """The correction that is being written; None where there is none of the row that is open."""
-    correction = look.tab.review.correcting
-    return correction if correction is not None and correction.row == look.tab.row else None
+    correction = view.tab.review.correcting
+    return correction if correction is not None and correction.row == view.tab.row else None
 
 
-def correcting(look: RunView) -> str:
+def correcting(view: RunView) -> str:
     """The row that is being corrected; "" for none."""
-    correction = _correction(look)
+    correction = _correction(view)
     return correction.row if correction is not None else ""
 
 
-def hidden(look: RunView, row_ids: Sequence[str]) -> set[str]:
+def hidden(view: RunView, row_ids: Sequence[str]) -> set[str]:
     """Those of the rows whose ratings are not to be seen yet: of a blind audit, and not decided in this browser's name."""
-    blind = look.reviews.blind(row_ids)
-    return blind - look.reviews.decided(blind, name_of(look)) if blind else blind
+    blind = view.reviews.blind(row_ids)
+    return blind - view.reviews.decided(blind, name_of(view)) if blind else blind
 
 
 def covered(judged: ReviewedRow) -> ReviewedRow:
@@ -138,66 +138,66 @@ def covered(judged: ReviewedRow) -> ReviewedRow:
     return replace(judged, row=row, ratings=(), preferences=(), verdicts=(), settlement=None)
 
 
-def letters(look: RunView, row: Row) -> dict[int, str]:
+def letters(view: RunView, row: Row) -> dict[int, str]:
     """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
-    order = look.reviews.order(row.id)
+    order = view.reviews.order(row.id)
     return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
-def letter_of(look: RunView, row_id: str, index: int) -> str:
+def letter_of(view: RunView, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
-    order = look.reviews.order(row_id)
+    order = view.reviews.order(row_id)
     return letter(order.index(index) if index in order else index)
 
 
-def corrected(look: RunView, judged: ReviewedRow) -> int:
+def corrected(view: RunView, judged: ReviewedRow) -> int:
     """Which response is being corrected."""
-    correction = look.tab.review.correcting
+    correction = view.tab.review.correcting
     return correction.index if correction is not None and 0 <= correction.index < len(judged.row.responses) else 0
 
 
-def _judged(look: RunView, row_id: str) -> ReviewedRow | None:
-    by_id = look.rows.reviewed([row_id]) if look.run is not None else {}
+def _judged(view: RunView, row_id: str) -> ReviewedRow | None:
+    by_id = view.rows.reviewed([row_id]) if view.run is not None else {}
     judged = by_id.get(row_id)
-    return covered(judged) if judged is not None and hidden(look, [row_id]) else judged
+    return covered(judged) if judged is not None and hidden(view, [row_id]) else judged
 
 
-def _begun(look: RunView) -> tuple[str, str]:
+def _begun(view: RunView) -> tuple[str, str]:
     """What the fields hold when a correction begins; what is typed there since is nobody else's."""
-    correction = _correction(look)
+    correction = _correction(view)
     return (correction.instruction, correction.response) if correction is not None else ("", "")
 
 
-def _to_correct(look: RunView, judged: ReviewedRow, focus: int | None) -> int:
+def _to_correct(view: RunView, judged: ReviewedRow, focus: int | None) -> int:
     """The response that a correction begins with: the one that this person rated best, else the one in focus, else the one
     that the labeller rated best.
     """
-    verdicts = look.reviews.verdicts(judged.row.id)
-    own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(look)), None)
+    verdicts = view.reviews.verdicts(judged.row.id)
+    own = next((verdict for verdict in verdicts if verdict.reviewer == name_of(view)), None)
     best = own.best(len(judged.row.responses)) if own is not None else []
     if best:
         return focus if focus in best else min(best)
     return judged.best_by_labeller if focus is None else focus
 
 
-def _decided(look: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
+def _decided(view: RunView, row_id: str) -> dict[str, tuple[str, ...]]:
     """The decision and the texts of each reviewer of a row; of a row that is covered this browser's own alone."""
-    own = name_of(look) if hidden(look, [row_id]) else ""
+    own = name_of(view) if hidden(view, [row_id]) else ""
     return {
         verdict.reviewer: tuple(
             str(verdict.answers.get(name) or "") for name in (DECISION, CORRECTED_INSTRUCTION, CORRECTED_RESPONSE)
         )
-        for verdict in look.reviews.verdicts(row_id)
+        for verdict in view.reviews.verdicts(row_id)
         if verdict.status == "submitted" and (not own or verdict.reviewer == own)
     }
 
 
-def meanwhile(look: RunView) -> str:
+def meanwhile(view: RunView) -> str:
     """Who decided the row while its correction was being written, in a sentence; "" for nobody."""
-    correction = _correction(look)
+    correction = _correction(view)
     if correction is None:
         return ""
-    before, now = correction.decided, _decided(look, correction.row)
+    before, now = correction.decided, _decided(view, correction.row)
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if not changed:
         return ""
@@ -205,7 +205,7 @@ def meanwhile(look: RunView) -> str:
     who = [f"{name} {what.get(now.get(name, ('',))[0], 'decided')}" for name in changed]
     stands = (
         "Approving with yours replaces that."
-        if name_of(look) in changed
+        if name_of(view) in changed
         else "Approving with yours stands beside that."
     )
     return f"While you were writing, {' and '.join(who)}. {stands} “Leave it” keeps the row as it is now."
@@ -215,8 +215,8 @@ def written(act: Act) -> dict[str, Draft] | None:
     """The drafts with a correction that is left for something else: coming back to the row brings it back. None where
     nothing was written.
     """
-    look, texts = act.look, act.data.get("written")
-    correction = _correction(look)
+    view, texts = act.look, act.data.get("written")
+    correction = _correction(view)
     if (
         correction is None
         or not isinstance(texts, list)
@@ -224,7 +224,7 @@ def written(act: Act) -> dict[str, Draft] | None:
         or not all(isinstance(x, str) for x in texts)
     ):
         return None
-    if tuple(texts) == _begun(look) or sum(map(len, texts)) > LONGEST_DRAFT:
+    if tuple(texts) == _begun(view) or sum(map(len, texts)) > LONGEST_DRAFT:
         return None
     drafts = {row: draft for row, draft in act.tab.review.drafts.items() if row != correction.row}
     newest = dict(list(drafts.items())[1 - MOST_DRAFTS :])
@@ -242,22 +242,22 @@ def _without_correction(act: Act) -> ReviewPart:
     return replace(act.tab.review, correcting=None)
 
 
-def _choice(look: RunView) -> Any:
+def _choice(view: RunView) -> Any:
     """The choice of the response to correct, where there are several."""
-    judged = _judged(look, correcting(look)) if correcting(look) else None
+    judged = _judged(view, correcting(view)) if correcting(view) else None
     if judged is None or len(judged.row.responses) < 2:
         return gr.update(visible=False)
-    choices = [(f"{label} · {judged.row.responses[k].model}", str(k)) for k, label in letters(look, judged.row).items()]
-    return gr.update(visible=True, choices=choices, value=str(corrected(look, judged)))
+    choices = [(f"{label} · {judged.row.responses[k].model}", str(k)) for k, label in letters(view, judged.row).items()]
+    return gr.update(visible=True, choices=choices, value=str(corrected(view, judged)))
 
 
-def _name_of(look: RunView) -> str:
+def _name_of(view: RunView) -> str:
     """What the field of the correction is called."""
-    judged = _judged(look, correcting(look)) if correcting(look) else None
+    judged = _judged(view, correcting(view)) if correcting(view) else None
     if judged is None or not judged.row.responses:
         return "Response"
-    of = corrected(look, judged)
-    suffix = f" {letters(look, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
+    of = corrected(view, judged)
+    suffix = f" {letters(view, judged.row)[of]}" if len(judged.row.responses) > 1 else ""
     return f"Response{suffix}, {judged.row.responses[of].model}"
 
 
@@ -274,9 +274,9 @@ def _texts(judged: ReviewedRow, of: int) -> tuple[str, str]:
     return sendable(judged.row.instruction), sendable(responses[of].text) if responses else ""
 
 
-def bar(look: RunView, judged: ReviewedRow) -> Markup:
+def bar(view: RunView, judged: ReviewedRow) -> Markup:
     """The buttons under a row, with their keys; what was decided here is pressed."""
-    answers = look.reviews.answers(judged.row.id, name_of(look))
+    answers = view.reviews.answers(judged.row.id, name_of(view))
     buttons = joined(
         markup(
             '<button type="button" class="say {word}" aria-pressed="{pressed}" data-key="{key}"'
@@ -296,7 +296,7 @@ def bar(look: RunView, judged: ReviewedRow) -> Markup:
     back = Markup()
     if answers.get(DECISION) or _rated(answers):
         back = markup('<button type="button" {}>Take it back</button>', attrs(act="unsay", row=judged.row.id))
-    who = name_of(look)
+    who = name_of(view)
     as_whom = (
         markup('<span class="note whose">as {} {}</span>', person_name(who), fragments.button("Change", act="rename"))
         if who
@@ -327,17 +327,17 @@ def _switch(name: str, label: str) -> Markup:
     )
 
 
-def stars(look: RunView, judged: ReviewedRow, index: int) -> Markup:
+def stars(view: RunView, judged: ReviewedRow, index: int) -> Markup:
     """The levels for one response, or for the row (WHOLE_ROW) where people rate the instruction; "" where they rate the other.
 
     They are one stop of Tab, in which the arrow keys move (keys.js), and rate nothing by themselves.
     """
-    aspect = aspect_of(look)
-    rubric = look.rubrics[aspect] if aspect else None
+    aspect = aspect_of(view)
+    rubric = view.rubrics[aspect] if aspect else None
     if (rubric is not None and rubric.judges == "instruction") is not (index == WHOLE_ROW):
         return Markup()
     levels = rubric.scale if rubric is not None else STANDARD_LEVELS
-    rating = look.reviews.answers(judged.row.id, name_of(look)).get(rating_question(aspect, index))
+    rating = view.reviews.answers(judged.row.id, name_of(view)).get(rating_question(aspect, index))
     buttons = joined(
         markup(
             '<button type="button" aria-pressed="{pressed}" aria-label="{value} of {levels}{means}" tabindex="{tab}" {data}>'
@@ -356,20 +356,20 @@ def stars(look: RunView, judged: ReviewedRow, index: int) -> Markup:
     return markup('<div class="rate"><span class="note">{}</span>{}</div>', title, group)
 
 
-def aspect_of(look: RunView) -> str:
+def aspect_of(view: RunView) -> str:
     """What a rating here is about: the first aspect that people rate in Argilla."""
-    recipe = look.recipe
+    recipe = view.recipe
     return recipe.review.rated(recipe.rating.keys if recipe.rating else ())[0] if recipe is not None else ""
 
 
-def compares(look: RunView) -> bool:
+def compares(view: RunView) -> bool:
     """True for a run whose labeller compares responses in pairs."""
-    return look.recipe is not None and look.recipe.rating is not None and look.recipe.rating.method == "pairwise"
+    return view.recipe is not None and view.recipe.rating is not None and view.recipe.rating.method == "pairwise"
 
 
-def _preferred(look: RunView, row_id: str) -> dict[str, Any]:
+def _preferred(view: RunView, row_id: str) -> dict[str, Any]:
     """What the labeller prefers, as an answer to the question; {} where it compared nothing."""
-    found = look.rows.reviewed([row_id])[row_id].ranking
+    found = view.rows.reviewed([row_id])[row_id].ranking
     return {} if found is None else {WHICH_IS_BETTER: TIE if found.top is None else f"response-{found.top + 1}"}
 
 
@@ -386,57 +386,57 @@ def say(act: Act) -> Done | None:
         return Done(own=replace(act.tab.review, pending={}))
     if act.word not in ("say", "rate", "better", "unsay", "correct"):
         return None
-    look, pressed = act.look, act.row()
+    view, pressed = act.look, act.row()
     row, decides = pressed.id, act.word != "unsay"
     who = act.state.reviewer(act.browser, deciding=decides)
     if not who and decides:
         return Done(row=row, own=replace(act.tab.review, pending=dict(act.data)))
-    blind = bool(hidden(look, [row]))
+    blind = bool(hidden(view, [row]))
     match act.word:
         case "say":
             decision = act.text("said")
             if decision not in [word for word, _, _ in DECISIONS]:
                 raise PageError
-            look.reviews.answer(row, who, {DECISION: decision}, {}, blind=blind)
+            view.reviews.answer(row, who, {DECISION: decision}, {}, blind=blind)
             return Done(row=row, own=_without_correction(act))
         case "rate":
-            index, aspect = act.number("place", WHOLE_ROW, len(pressed.responses) - 1), aspect_of(look)
+            index, aspect = act.number("place", WHOLE_ROW, len(pressed.responses) - 1), aspect_of(view)
             question = rating_question(aspect, index)
-            value = act.number("value", 1, look.rubrics.scale(aspect))
-            again = look.reviews.answers(row, who).get(question) == value
-            suggested = None if blind else opinion(look.rows.ratings(row), index, aspect)
+            value = act.number("value", 1, view.rubrics.scale(aspect))
+            again = view.reviews.answers(row, who).get(question) == value
+            suggested = None if blind else opinion(view.rows.ratings(row), index, aspect)
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
-            look.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
+            view.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
             return Done(row=row)
         case "better":
             which = act.text("said")
             named = NAMED_RESPONSE.fullmatch(which)
             if which != TIE and (named is None or int(named[1]) > len(pressed.responses)):
                 raise PageError
-            again = look.reviews.answers(row, who).get(WHICH_IS_BETTER) == which
-            in_sight = {} if blind else _preferred(look, row)
-            look.reviews.answer(
+            again = view.reviews.answers(row, who).get(WHICH_IS_BETTER) == which
+            in_sight = {} if blind else _preferred(view, row)
+            view.reviews.answer(
                 row, who, {WHICH_IS_BETTER: None if again else which}, {}, suggested=in_sight, blind=blind
             )
             return Done(row=row)
         case "unsay":
-            look.reviews.answer(
-                row, who, dict.fromkeys(look.reviews.answers(row, who)), {}, status="discarded", blind=blind
+            view.reviews.answer(
+                row, who, dict.fromkeys(view.reviews.answers(row, who)), {}, status="discarded", blind=blind
             )
             return Done(row=row, own=_without_correction(act), toast="Taken back.")
         case "correct":
-            if correcting(look) == row:
+            if correcting(view) == row:
                 return Done(own=_without_correction(act))
-            if (judged := _judged(look, row)) is None:
+            if (judged := _judged(view, row)) is None:
                 return Done(row=row)
-            decided = _decided(look, row)
+            decided = _decided(view, row)
             if draft := act.tab.review.drafts.get(row):
                 correction = Correction(row, draft.index, draft.instruction, draft.response, decided)
                 own = replace(act.tab.review, correcting=correction)
                 return Done(row=row, own=own, toast="What you wrote is here again.")
             slot = act.number("focus", 0, max(len(pressed.responses) - 1, 0)) if "focus" in act.data else None
-            focus = None if slot is None else [*letters(look, pressed)][slot]
-            of = _to_correct(look, judged, focus)
+            focus = None if slot is None else [*letters(view, pressed)][slot]
+            of = _to_correct(view, judged, focus)
             correction = Correction(row, of, *_as_corrected(judged, of), decided)
             return Done(row=row, own=replace(act.tab.review, correcting=correction))
     return None
@@ -460,14 +460,14 @@ def be(act: Act, do: Do = say) -> Done:
 
 def switch(act: Act) -> Done:
     """Another response is to be corrected; what was written already stays."""
-    look = act.look
-    correction = _correction(look)
-    judged = _judged(look, correction.row) if correction is not None else None
+    view = act.look
+    correction = _correction(view)
+    judged = _judged(view, correction.row) if correction is not None else None
     chosen, instruction, response = (str(value or "") for value in [*act.extra, "", "", ""][:3])
     if correction is None or judged is None or not chosen.isdecimal() or int(chosen) >= len(judged.row.responses):
         return Done()
     is_untouched = response.strip() in {
-        text.strip() for text in (_as_corrected(judged, corrected(look, judged))[1], "")
+        text.strip() for text in (_as_corrected(judged, corrected(view, judged))[1], "")
     }
     text = _as_corrected(judged, int(chosen))[1] if is_untouched else response
     correction = replace(correction, index=int(chosen), instruction=instruction, response=text)
@@ -480,18 +480,18 @@ def leave_it(act: Act) -> Done:
 
 def correct(act: Act, *, anyway: bool = False) -> Done:
     """Approves the row with the texts as they were written; where somebody decided meanwhile, only `anyway`."""
-    look = act.look
-    judged = _judged(look, correcting(look)) if correcting(look) else None
+    view = act.look
+    judged = _judged(view, correcting(view)) if correcting(view) else None
     who = act.state.reviewer(act.browser, deciding=True)
     if judged is None or not who:
         return Done(own=_without_correction(act))
-    if meanwhile(look) and not anyway:
+    if meanwhile(view) and not anyway:
         return Done()
-    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(look, judged)), strict=True))
+    was = dict(zip((CORRECTED_INSTRUCTION, CORRECTED_RESPONSE), _texts(judged, corrected(view, judged)), strict=True))
     written = dict(zip(was, (sendable(str(text or "").strip()) for text in act.extra[1:]), strict=True))
     changes = {name: text if text and text != was[name] else None for name, text in written.items()}
     if len(judged.row.responses) > 1:
-        changes[CORRECTION_OF] = f"response-{corrected(look, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
-    blind = bool(hidden(look, [judged.row.id]))
-    look.reviews.answer(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
+        changes[CORRECTION_OF] = f"response-{corrected(view, judged) + 1}" if changes[CORRECTED_RESPONSE] else None
+    blind = bool(hidden(view, [judged.row.id]))
+    view.reviews.answer(judged.row.id, who, {DECISION: "approve", **changes}, was, blind=blind)
     return Done(own=_without_draft(act), toast="Approved as corrected." if any(changes.values()) else "Approved.")
