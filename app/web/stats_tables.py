@@ -204,16 +204,16 @@ def of_reasons(ticked: Sequence[Reason]) -> "pd.DataFrame":
     )
 
 
-def of_comparisons(found: PairwiseFigures) -> "pd.DataFrame":
+def of_comparisons(figures: PairwiseFigures) -> "pd.DataFrame":
     """Shares of comparisons with their intervals, then each model's wins."""
-    measures = [found.bias, found.changed, found.first, found.second]
+    measures = [figures.bias, figures.changed, figures.first, figures.second]
     return table(
         ("what", "share", "low", "high", "comparisons", "won", "ties", "lost"),
         [
             *((m.name, m.value, m.low, m.high, m.n, None, None, None) for m in measures),
             *(
                 (f"won by {w.model}", w.won.value, w.won.low, w.won.high, w.won.n, w.wins, w.ties, w.losses)
-                for w in found.models
+                for w in figures.models
             ),
         ],
     )

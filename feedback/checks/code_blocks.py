@@ -7,21 +7,21 @@ OPENS = re.compile(r"[ \t]{0,9}(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+\Z")
 
 def blocks(text: str) -> list[tuple[str, str]]:
     """(language, code) of each fenced block, the last one though it is not closed; the language is "" where none is named."""
-    found: list[tuple[str, str]] = []
+    languages: list[tuple[str, str]] = []
     fence, language, code = "", "", list[str]()
     for line in text.splitlines():
         if fence:
             mark = line.strip()
             if len(mark) >= len(fence) and not mark.strip(fence[0]):
-                found.append((language, "\n".join(code)))
+                languages.append((language, "\n".join(code)))
                 fence, code = "", []
             else:
                 code.append(line)
         elif ("```" in line or "~~~" in line) and (opened := OPENS.match(line)) is not None:
             fence, language = opened[1], opened[2].lower()
     if fence:
-        found.append((language, "\n".join(code)))
-    return found
+        languages.append((language, "\n".join(code)))
+    return languages
 
 
 def code_of(text: str, *languages: str) -> str:

@@ -56,5 +56,5 @@ class ContainsNot(Check):
             raise SettingsError(f"The check {self.called} needs a text to look for.", setting="text")
 
     def verdict(self, row: Row, response: Response) -> CheckResult:
-        found = Contains(text=self.text, ignore_case=self.ignore_case).verdict(row, response)
-        return CheckResult(not found.passed, found.reason)
+        result = Contains(text=self.text, ignore_case=self.ignore_case).verdict(row, response)
+        return CheckResult(not result.passed, result.reason)

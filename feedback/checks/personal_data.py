@@ -67,8 +67,8 @@ class PersonalData(Check):
             "phone": lambda: any(_is_phone(match[0], self.region) for match in _first(PHONE, text)),
         }
         names = {"email": "an e-mail address", "phone": "a phone number", "card": "a card number", "iban": "an IBAN"}
-        found = [names[kind] for kind, look in looks.items() if kind in self.kinds and look()]
-        return failed(f"holds {' and '.join(found)}") if found else passed("nothing found")
+        kinds = [names[kind] for kind, look in looks.items() if kind in self.kinds and look()]
+        return failed(f"holds {' and '.join(kinds)}") if kinds else passed("nothing found")
 
 
 def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:

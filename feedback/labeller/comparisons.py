@@ -112,9 +112,9 @@ def comparisons(preferences: Iterable[Preference]) -> list[Comparison]:
         if preference.status == "compared":
             by_order[preference.aspect, preference.repeat, preference.first, preference.second] = preference
     return [
-        Comparison(one, other, aspect, repeat, (preference.preferred, back.preferred))
-        for (aspect, repeat, one, other), preference in by_order.items()
-        if one < other and (back := by_order.get((aspect, repeat, other, one))) is not None
+        Comparison(first, other, aspect, repeat, (preference.preferred, back.preferred))
+        for (aspect, repeat, first, other), preference in by_order.items()
+        if first < other and (back := by_order.get((aspect, repeat, other, first))) is not None
     ]
 
 
@@ -133,10 +133,10 @@ def ranking(compared: Sequence[Comparison]) -> Ranking | None:
     at = {index: k for k, index in enumerate(known)}
     wins = [[0.0] * len(known) for _ in known]
     for c in compared:
-        one, other = at[c.one], at[c.other]
+        first, other = at[c.one], at[c.other]
         share = 0.5 if c.winner is None else float(c.winner == c.one)
-        wins[one][other] += share
-        wins[other][one] += 1 - share
+        wins[first][other] += share
+        wins[other][first] += 1 - share
     strengths, sure = _bradley_terry(tuple(map(tuple, wins)))
     order = sorted(range(len(known)), key=lambda k: (-strengths[k], k))
     return Ranking(tuple(known[k] for k in order), tuple(strengths[k] for k in order), sure)

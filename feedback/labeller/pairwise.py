@@ -9,7 +9,6 @@ One literal preference, of the order in which the second response of the row sto
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -52,8 +51,8 @@ class Pairwise:
             Question(aspect, repeat, order)
             for aspect in self.rating.keys
             for repeat in range(self.rating.repeats)
-            for one, other in pairs(row)
-            for order in ((one, other), (other, one))
+            for first, other in pairs(row)
+            for order in ((first, other), (other, first))
         ]
 
     async def rate(self, row: Row, question: Question, model: Model) -> list[Preference]:
@@ -166,15 +165,17 @@ def pairs(row: Row) -> list[tuple[int, int]]:
     """The pairs of responses that are compared, the smaller index first."""
     texts = [response.text.strip() for response in row.responses]
     chosen = list(combinations(range(len(texts)), 2)) if len(texts) <= ALL_PAIRS_UP_TO else _ring(row.id, len(texts))
-    return [(one, other) for one, other in chosen if texts[one] != texts[other]]
+    return [(first, other) for first, other in chosen if texts[first] != texts[other]]
 
 
 def _ring(name: str, responses: int) -> list[tuple[int, int]]:
-    key: Callable[[int], bytes] = lambda k: hashlib.sha256(f"{name}|pair|{k}".encode()).digest()  # noqa: E731
+    def key(k: int) -> bytes:
+        return hashlib.sha256(f"{name}|pair|{k}".encode()).digest()
+
     order = sorted(range(responses), key=key)
     ring = [(k, (k + 1) % responses) for k in range(responses)]
     chords = [(k, k + responses // 2) for k in range((responses + 1) // 2)]
-    both = ((order[one], order[other]) for one, other in (*ring, *chords))
+    both = ((order[first], order[other]) for first, other in (*ring, *chords))
     return sorted((min(pair), max(pair)) for pair in both)
 
 

@@ -60,7 +60,7 @@ class Histogram:
 
 def by_aspect(ratings: Iterable[Said]) -> dict[str, Histogram]:
     """{aspect: its ratings}, on the scale of each; of one that was rated on several scales, on 1 to 5."""
-    return {aspect: _histogram(said) for aspect, said in _grouped(ratings, lambda said: said[0]).items()}
+    return {aspect: _histogram(rating) for aspect, rating in _grouped(ratings, lambda rating: rating[0]).items()}
 
 
 def of_all(ratings: Iterable[Said]) -> Histogram:
@@ -70,21 +70,23 @@ def of_all(ratings: Iterable[Said]) -> Histogram:
 
 def by_model(ratings: Iterable[Said]) -> dict[str, Histogram]:
     """All aspects together, the model with the most ratings first."""
-    groups = _grouped(ratings, lambda said: said[1])
-    models = {model: _histogram(said) for model, said in groups.items() if model is not None}
+    groups = _grouped(ratings, lambda rating: rating[1])
+    models = {model: _histogram(rating) for model, rating in groups.items() if model is not None}
     return dict(sorted(models.items(), key=lambda item: (-item[1].asked, item[0])))
 
 
 def by_both(ratings: Iterable[Said]) -> Mapping[tuple[str, str], Histogram]:
     """{(model, aspect): its ratings}."""
-    groups = _grouped((said for said in ratings if said[1] is not None), lambda said: (said[1] or "", said[0]))
-    return {key: _histogram(said) for key, said in groups.items()}
+    groups = _grouped(
+        (rating for rating in ratings if rating[1] is not None), lambda rating: (rating[1] or "", rating[0])
+    )
+    return {key: _histogram(rating) for key, rating in groups.items()}
 
 
 def _grouped(ratings: Iterable[Said], key: Callable[[Said], K]) -> dict[K, list[Said]]:
     groups: dict[K, list[Said]] = {}
-    for said in ratings:
-        groups.setdefault(key(said), []).append(said)
+    for rating in ratings:
+        groups.setdefault(key(rating), []).append(rating)
     return groups
 
 

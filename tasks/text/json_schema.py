@@ -86,18 +86,18 @@ class Steps:
 
 def problems(schema: str, value: Any) -> list[str]:
     """Why a value does not meet a checked schema, a few words each; [] for one that does."""
-    found: list[str] = []
+    sentences: list[str] = []
     try:
         for error in _validator(schema, Steps(MOST_STEPS)).iter_errors(value):
-            if (sentence := _sentence(error)) not in found:
-                found.append(sentence)
-            if len(found) == MOST_PROBLEMS:
+            if (sentence := _sentence(error)) not in sentences:
+                sentences.append(sentence)
+            if len(sentences) == MOST_PROBLEMS:
                 break
     except (TooMuch, RecursionError):
         return ["it takes too long to look at"]
     except (ArithmeticError, ValueError):
         return ["a number is too large"]
-    return found
+    return sentences
 
 
 def check(schema: Any) -> str:

@@ -157,21 +157,21 @@ def which_is_better(view: RunView) -> Markup:
     """
     assert view.run is not None
     title, line = "Which is better", "the labeller compares two responses at a time, in both orders"
-    found = view.counted(web_stats.which_is_better)
-    if found is None:
+    figures = view.counted(web_stats.which_is_better)
+    if figures is None:
         return plots.counting(title) if verdict.compares(view) else Markup()
-    if not found.compared and not found.unread and not found.failed:
+    if not figures.compared and not figures.unread and not figures.failed:
         if not verdict.compares(view):
             return Markup()
         return fragments.panel(title, line, fragments.note("No pair is compared yet. Compare them on the page Rate."))
-    shares = [found.bias, found.changed, found.first, found.second]
+    shares = [figures.bias, figures.changed, figures.first, figures.second]
     lines = [[fragments.sentence(m.name), m.shown, m.interval, f"{m.n:,}"] for m in shares]
     body = markup(
         '<p class="finding">{}</p>{}',
-        found.sentence,
+        figures.sentence,
         fragments.table(["measure", "share of pairs", "95% interval", "pairs"], lines),
     )
-    if found.models:
+    if figures.models:
         wins = [
             [
                 w.model or "unknown",
@@ -182,16 +182,16 @@ def which_is_better(view: RunView) -> Markup:
                 w.won.interval,
                 f"{w.won.n:,}",
             ]
-            for w in found.models
+            for w in figures.models
         ]
         body += fragments.table(["responses of", "won", "ties", "lost", "share won", "95% interval", "pairs"], wins)
     notes = [BIAS]
-    if found.unread + found.failed:
+    if figures.unread + figures.failed:
         notes.append(
-            f"{count(found.unread + found.failed, 'answer')} could not be read or asked for; such pairs are left out."
+            f"{count(figures.unread + figures.failed, 'answer')} could not be read or asked for; such pairs are left out."
         )
     return plots.plot(
-        title, line, body, stats_tables.of_comparisons(found), view.run, "which-is-better", " ".join(notes)
+        title, line, body, stats_tables.of_comparisons(figures), view.run, "which-is-better", " ".join(notes)
     )  # fmt: skip
 
 

@@ -68,13 +68,13 @@ def listed(view: RunView) -> Markup:
         kind = str(values.get("kind"))
         title = CHECKS[kind].title if kind in CHECKS else kind
         own = {name: value for name, value in values.items() if name not in ("kind", *NOT_SETTINGS)}
-        asked = [
+        settings = [
             f"{name.replace('_', ' ')}: {fragments.clipped(str(value), SHOWN_SETTING)}" for name, value in own.items()
         ]
         items += markup(
             "<li><div><b>{}</b><span>{}</span></div>{}{}</li>",
             values.get("name") or kind,
-            " · ".join([title, *asked]),
+            " · ".join([title, *settings]),
             fragments.pill("rejects", "warn") if values.get("reject") else "",
             fragments.button("Remove", act="drop-check", place=index),
         )

@@ -237,9 +237,9 @@ def _examples(view: RunView) -> Markup:
             '<li><div><b>{}</b><span dir="auto">{}</span></div><div class="acts">{}</div></li>',
             "N/A" if example.get("rating") is None else f"Rated {example['rating']}",
             fragments.clipped(example.get("response") or example.get("instruction") or "", 120),
-            fragments.button("Remove", act="drop-example", place=place),
+            fragments.button("Remove", act="drop-example", place=position),
         )
-        for place, example in enumerate(examples)
+        for position, example in enumerate(examples)
     )
     return markup('<ul class="kept edged">{}</ul>', items)
 
@@ -310,7 +310,7 @@ def save_rubric(act: Act) -> Done:
         raise FormError("rubric", f"Another rubric is called “{rubric.name}”. Choose another name.", "rubric.name")
     if len(others) >= MOST_RUBRICS:
         raise FormError("rubric", f"{MOST_RUBRICS} rubrics are the most.", "rubric.name")
-    before = next((place for place, other in enumerate(_own(act.look)) if other.key == edit.key), len(others))
+    before = next((position for position, other in enumerate(_own(act.look)) if other.key == edit.key), len(others))
     listed_ = [changed(other) for other in others]
     listed_.insert(before, changed(rubric))
     filled = _filled(act, listed_)
@@ -368,18 +368,22 @@ def trial(view: RunView) -> Markup:
     return Markup()
 
 
-def _checked(found: RubricCheck) -> Markup:
-    rated = sum(found.counts)
-    bars = fragments.bars(found.counts, f"{found.rubric.name}, {count(rated, 'rating')}")
+def _checked(check_result: RubricCheck) -> Markup:
+    rated = sum(check_result.counts)
+    bars = fragments.bars(check_result.counts, f"{check_result.rubric.name}, {count(rated, 'rating')}")
     sentences = joined(
-        markup('<li class="{}">{}</li>', "warn" if sentence in found.warnings else "fine", sentence)
-        for sentence in found.sentences
+        markup('<li class="{}">{}</li>', "warn" if sentence in check_result.warnings else "fine", sentence)
+        for sentence in check_result.sentences
     )
-    unread = fragments.note(f"{count(found.unrated, 'answer')} could not be read.") if found.unrated else Markup()
+    unread = (
+        fragments.note(f"{count(check_result.unrated, 'answer')} could not be read.")
+        if check_result.unrated
+        else Markup()
+    )
     line = f"{count(rated, 'response')} rated twice by the labeller, at temperature 0"
     acts = markup('<div class="acts">{}</div>', fragments.button("Close", act="forget"))
     body = markup('<div class="rubric-check"><div>{}</div><ul>{}</ul></div>{}{}', bars, sentences, unread, acts)
-    return fragments.panel(f"Check of “{found.rubric.name}”", line, body)
+    return fragments.panel(f"Check of “{check_result.rubric.name}”", line, body)
 
 
 def use_draft(act: Act) -> Done:

@@ -51,23 +51,23 @@ def _labeller(judged: ReviewedRow, letters: Letters) -> Markup:
     """What the labeller prefers, in a sentence, and its reasons; "" where it compared nothing, or where that is covered."""
     if not judged.preferences:
         return Markup()
-    compared, found = judged.comparisons, judged.ranking
+    compared, ranking = judged.comparisons, judged.ranking
     unread = sum(p.status != "compared" for p in judged.preferences)
-    if found is None:
+    if ranking is None:
         line = "The labeller's answers could not be read in both orders."
     else:
         changed = sum(c.changed for c in compared)
-        if found.top is None:
+        if ranking.top is None:
             line = (
                 "The labeller prefers neither."
                 if len(letters) == 2
                 else "The labeller prefers no response to all others."
             )
         elif len(letters) == 2:
-            line = f"The labeller prefers {letters[found.top]} in both orders."
+            line = f"The labeller prefers {letters[ranking.top]} in both orders."
         else:
-            order = _order(found.ranks, letters)
-            line = f"The labeller ranks {order}; that {letters[found.top]} is the best is {found.sure:.0%} likely."
+            order = _order(ranking.ranks, letters)
+            line = f"The labeller ranks {order}; that {letters[ranking.top]} is the best is {ranking.sure:.0%} likely."
         if changed:
             pairs = "its preference" if len(compared) == 1 else f"{changed} of {len(compared)} preferences"
             line += f" It changed {pairs} with the order, which counts as a tie."

@@ -369,8 +369,8 @@ def compares(view: RunView) -> bool:
 
 def _preferred(view: RunView, row_id: str) -> dict[str, Any]:
     """What the labeller prefers, as an answer to the question; {} where it compared nothing."""
-    found = view.rows.reviewed([row_id])[row_id].ranking
-    return {} if found is None else {WHICH_IS_BETTER: TIE if found.top is None else f"response-{found.top + 1}"}
+    ranking = view.rows.reviewed([row_id])[row_id].ranking
+    return {} if ranking is None else {WHICH_IS_BETTER: TIE if ranking.top is None else f"response-{ranking.top + 1}"}
 
 
 def _rated(answers: Any) -> bool:
