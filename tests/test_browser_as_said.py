@@ -11,9 +11,10 @@ from playwright.sync_api import Browser, expect
 from app.review.reviewed_rows import agreement_of
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.argilla.client import Server
 from tests.browser import App, Person, person
 from tests.conftest import ArgillaServer
-from tests.make_runs import Rate, Reviewer, made_of, rated, with_run
+from tests.make_runs import Rate, Reviewer, another, made_of, rated, with_run
 from tests.servers import FakeOpenAI
 
 
@@ -35,6 +36,21 @@ def named(curator: Person) -> None:
         curator.page.locator("#reviewer-name input, #reviewer-name textarea").first.fill("ann")
         curator.press("that-is-me")
         curator.answered()
+
+
+def logged(argilla: ArgillaServer, dataset_id: str, records: list[dict[str, Any]], name: str) -> None:
+    """Answers that Argilla's SDK logs with their records, as a script of one's own does."""
+    import argilla as rg
+
+    sdk = rg.Argilla(api_url=argilla.url, api_key=argilla.api_key)
+    try:
+        (user,) = (user for user in sdk.users if user.username == name)
+        dataset: Any = sdk.datasets(id=dataset_id)
+        dataset.get()
+        answers = [rg.Response("decision", "reject", user_id=user.id, status="submitted")]
+        dataset.records.log([rg.Record(id=r["external_id"], fields=r["fields"], responses=answers) for r in records])
+    finally:
+        sdk.http_client.close()
 
 
 def test_another_provider_brings_its_own_defaults(app: App, browser: Browser) -> None:
@@ -105,7 +121,8 @@ def test_what_reviewers_said_is_read_under_the_row(app: App, browser: Browser) -
 
 def test_rows_that_are_answered_are_rated_without_the_generators_key(app: App, browser: Browser) -> None:
     generator = {"preset": "openai", "model": "gpt-4o-mini"}
-    run = run_of(app, 2, lambda number, responses: [], generator=generator, rating={"aspects": ["honesty"]})
+    task = {"kind": "text-generation"}  # whose own model is another one than what rates
+    run = run_of(app, 2, lambda number, responses: [], generator=generator, task=task, rating={"aspects": ["honesty"]})
     with FakeOpenAI() as server, person(browser) as curator:
         opened(curator, app, run, "models")
         curator.choose("labeller-preset", "Another address")
@@ -122,12 +139,12 @@ def test_an_untouched_suggestion_is_nobodys_rating(
     served_app: App, browser: Browser, argilla: ArgillaServer, owner: Reviewer, tmp_path: Path
 ) -> None:
     """Approved by two keys in Argilla, and answered through its API: pulled by name, opened again, exported as what it is."""
-    run = run_of(served_app, 3, rating={"aspects": ["helpfulness"]}, review={"ranking": False})
+    run = run_of(served_app, 5, rating={"aspects": ["helpfulness"]}, review={"ranking": False})
     with person(browser, accept_downloads=True) as curator:
         page = curator.page
         opened(curator, served_app, run, "review")
         curator.press("send")
-        curator.counted("sent", 3)
+        curator.counted("sent", 5)
         address = page.get_by_role("link", name="Review in Argilla").first.get_attribute("href")
         assert address is not None
         there = curator.context.new_page()
@@ -138,7 +155,7 @@ def test_an_untouched_suggestion_is_nobodys_rating(
         with there.expect_response(lambda answer: "/responses" in answer.url and answer.request.method == "POST"):
             there.keyboard.press("Enter")
 
-        # one more through the API, of which Argilla's clock says nothing
+        # one more through the API
         with Store(served_app.data) as store:
             dataset = store.pushes.of_run(run.id)[0]["dataset"]
         left = [record for record in owner.records(dataset) if not record["responses"]]
@@ -154,6 +171,24 @@ def test_an_untouched_suggestion_is_nobodys_rating(
             owner.say(left[1], decision="reject", helpfulness_1=2)
             curator.press("pull")
             expect(by_name).to_be_visible()
+
+        # others with the records, by Argilla's SDK, of which its clock says nothing: a pull by hand looks all the same
+        curator.answered()
+        with Store(served_app.data) as store, Server(argilla.url, argilla.api_key) as server:
+            push = store.pushes.of_run(run.id)[0]
+            store.pushes.pulled(
+                push["id"], server.activity(push["dataset_id"]).mark
+            )  # as a while after the last answer
+        clock = owner.dataset(dataset)["last_activity_at"]
+        reviewed_before = int(page.locator(".steps li", has_text="reviewed").locator("b").inner_text())
+        unanswered = [record for record in owner.records(dataset) if not record["responses"]]
+        with another(argilla, f"sam-{random.randrange(10**9)}") as sam:
+            logged(argilla, owner.dataset(dataset)["id"], unanswered, sam.name)
+        assert unanswered and owner.dataset(dataset)["last_activity_at"] == clock
+        curator.answered()
+        if page.locator("#pull").is_visible():
+            curator.press("pull")
+        curator.counted("reviewed", reviewed_before + len(unanswered))
 
         # a row that is reviewed is found in Argilla by its link
         reviewed = page.locator(".list .pill", has_text="approved").first

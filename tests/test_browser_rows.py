@@ -257,47 +257,46 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         opened(app, run, curator, "review")
         name = page.locator("#reviewer-name input, #reviewer-name textarea").first
         expect(page.locator(".detail")).to_be_visible()
-        curator.key("l")
-        curator.key("5")
+        curator.key("5")  # of A: the labeller thinks more of B
         curator.answered()
         if page.get_by_role("button", name="That is me").is_visible():
             name.fill("ann")
             page.get_by_role("button", name="That is me").click()
             curator.answered()
-        expect(page.locator(".detail").get_by_label("5 of 5").nth(1)).to_have_attribute("aria-pressed", "true")
-        curator.key("h")
+        expect(page.locator(".detail").get_by_label("5 of 5").first).to_have_attribute("aria-pressed", "true")
+        curator.key("l")
         curator.key("e")
         field = page.locator("#correct-response textarea")
         expect(page.locator("#correct-which").get_by_role("radio", checked=True)).to_have_count(1)
-        expect(page.get_by_label("Response B,", exact=False).first).to_be_visible()
+        expect(page.get_by_label("Response A,", exact=False).first).to_be_visible()
         with Store(app.data) as store:
             (row,) = store.rows.page(run.id, 0, 1)
-        expect(field).to_have_value(row.responses[1].text)
+        expect(field).to_have_value(row.responses[0].text)
         expect(field).to_have_attribute("dir", "auto")
         # it stands beside the response, which is in sight with its row's prompt
         for part in (
             field,
             page.locator(".detail .bubble").first,
-            page.get_by_role("region", name="Response B, model-1"),
+            page.get_by_role("region", name="Response A, model-0"),
         ):
             expect(part).to_be_in_viewport()
         room, box = page.locator("#correct-here").bounding_box(), page.locator(".correcting").bounding_box()
         assert room and box and (room["x"], room["y"]) == (box["x"], box["y"])
-        of = page.get_by_role("region", name="Response B, model-1").bounding_box()
+        of = page.get_by_role("region", name="Response A, model-0").bounding_box()
         assert of and of["x"] + of["width"] <= box["x"] and abs(of["y"] - box["y"]) < 40
         # another one can be chosen; what was typed stays
-        page.locator("#correct-which").get_by_role("radio").first.check()
-        curator.answered()
-        expect(field).to_have_value(row.responses[0].text)
-        field.fill("Written anew.")
         page.locator("#correct-which").get_by_role("radio").nth(1).check()
+        curator.answered()
+        expect(field).to_have_value(row.responses[1].text)
+        field.fill("Written anew.")
+        page.locator("#correct-which").get_by_role("radio").first.check()
         curator.answered()
         expect(field).to_have_value("Written anew.")
         curator.press("keep-correction")
         expect(page.locator(".detail .pill").first).to_contain_text("corrected")
         with Store(app.data) as store:
             (one,) = reviewed_rows.judged_of(store, run, [row.id]).values()
-        assert one.corrected_response() == ("Written anew.", 1)
+        assert one.corrected_response() == ("Written anew.", 0)
 
         # what is being written is not lost when the row is left for another one
         curator.key("e")
