@@ -127,8 +127,6 @@ class Vectors:
         async def end() -> None:
             await self.engine.drain()  # what is on its way is paid for
             await self.engine.close()
-            if self._model is not None:
-                await self._model.close()
 
         self._runner.run(end())
         self._runner.close()
@@ -151,7 +149,7 @@ def vectors_for(
     log: list[int] = []
 
     def note(tallies: Tallies) -> None:
-        if tallies:
+        if any(tally.sent for tally in tallies.values()):
             log[:] = log or [store.usage.begin_beside(run.id, "push")]
             store.usage.note(log[0], 0, 0, tallies, last=True)
 
