@@ -56,6 +56,16 @@ class LocalEndpoint(OpenAIEndpoint):
             self.move(running.url, str(running.details["key"]))
 
 
+class NobodyEndpoint(ScriptedEndpoint):
+    """Stands where work calls no generator. It makes nothing up, should it be called all the same."""
+
+    def __init__(self) -> None:
+        super().__init__(name="nobody")
+
+    async def send(self, kind: Kind, body: Mapping[str, Any], draw: int) -> Completion:
+        raise EndpointRefused("No model was set up that writes rows or answers. Resume the run in place of rating it.")
+
+
 def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpoint:
     """The endpoint that `spec` names; the built-in model is started where it does not run yet.
 

@@ -10,7 +10,7 @@ from app.inputs import inputs
 from app.inputs.files import called
 from app.recipe import Recipe
 from app.runs import pricing
-from app.runs.endpoints import endpoint
+from app.runs.endpoints import NobodyEndpoint, endpoint
 from app.runs.runner import RunExecutor
 from app.store.columns import now
 from app.store.lease import working_on
@@ -24,7 +24,6 @@ from tasks.engine.retries import ANSWER_TOKENS, LENGTHS
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.base import Endpoint
 from tasks.models.openai import OpenAIEndpoint
-from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import ModelSpec
 
 
@@ -89,10 +88,10 @@ async def _again_and_again(note: Callable[[], None], over: asyncio.Event) -> Non
 
 def writes(store: Store, run: Run, what: str) -> bool:
     """True for work that makes rows or answers them. To "rate" rows that all have their answers takes neither the input nor any
-    model but the labeller.
+    model but the labeller; rows that failed before are answered then, too.
     """
     counts = store.runs.counts(run.id)
-    return what != "rate" or counts.answered < counts.made
+    return what != "rate" or counts.answered < counts.made or store.rows.any_failed(run.id)
 
 
 def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") -> RunExecutor:
@@ -110,7 +109,7 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
             error.stage = stage
             raise
 
-    generator = set_up(recipe.generator, "generate") if generates else ScriptedEndpoint(name="nobody")
+    generator = set_up(recipe.generator, "generate") if generates else NobodyEndpoint()
     responders = [set_up(spec, "answer") for spec in recipe.responders] if is_writing else []
     labeller = set_up(recipe.labeller, "rate") if recipe.rating else None
     if recipe.rating:

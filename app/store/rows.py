@@ -347,6 +347,10 @@ class Rows:
             ),
         ]
 
+    def any_failed(self, run_id: str) -> bool:
+        """True where a row of the run could not be answered."""
+        return bool(self.db.all("SELECT 1 FROM rows WHERE run=? AND state='failed' LIMIT 1", run_id))
+
     def reopen(self, run_id: str, *, surplus: bool, failed: bool, units: bool = True) -> None:
         """Makes rows beyond those asked for open again (more are wanted now), and what failed: units, rows and ratings."""
 
