@@ -1,6 +1,7 @@
 """Vectors for "find similar": from the wire, kept in the store, and searched in the real Argilla."""
 
 import asyncio
+import html
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +26,7 @@ from app.web.jobs import PUSH_STOPPED
 from app.web.pages.review import argilla as argilla_page
 from app.web.tab_state import NEW_TAB
 from app.workspace import Workspace, silent
-from feedback.errors import DatasetMismatch
+from feedback.errors import ArgillaDown, DatasetMismatch
 from tasks.engine import retries
 from tasks.engine.engine import Engine
 from tasks.errors import (
@@ -41,7 +42,7 @@ from tasks.models.spec import ModelSpec
 from tests.conftest import ArgillaServer
 from tests.make_endpoints import Remembered
 from tests.make_runs import Reviewer, edit, made_of, with_run
-from tests.make_state import SOMEBODY, at_desk
+from tests.make_state import SOMEBODY, act, at_desk
 from tests.make_workspace import make_workspace
 from tests.servers import DIMENSIONS, FakeOpenAI, Fault, embedding
 from tests.test_jobs import until
@@ -240,6 +241,38 @@ def test_a_push_that_waits_for_vectors_says_so_and_can_be_stopped(store: Store, 
         desk.jobs.stop(run.id)
         until(lambda: job.state != "working")
         assert (job.state, job.trouble) == ("stopped", PUSH_STOPPED) and len(server.calls) == 1
+
+
+def test_whoever_is_told_may_end_it(store: Store, here: Settings) -> None:
+    def report(sentence: str) -> None:
+        raise Stopped(f"Enough: {sentence}")
+
+    fault: Fault = (429, {"Retry-After": "3600"}, "{}")
+    with (
+        FakeOpenAI(faults=lambda body, number: fault) as server,
+        vectors(store, here, server.url, report) as near,
+        pytest.raises(Stopped, match="Enough: near at"),
+    ):
+        near.of({"a": "new"})
+
+
+def test_a_push_to_an_argilla_that_is_away_says_what_to_do(store: Store, here: Settings) -> None:
+    here = replace(here, argilla_url="http://127.0.0.1:9", argilla_key="some-key")
+    with at_desk(store, here) as desk:
+        run = with_run(store, 2)
+        job = desk.jobs.push(run, Keys())
+        until(lambda: job.state != "working")
+        view = desk.look(SOMEBODY, run.id, NEW_TAB)
+        assert job.state == "failed" and "http://127.0.0.1:9" in job.trouble
+        assert job.trouble in html.unescape(argilla_page.progress(view)) and argilla_page.outcome(view) == ""
+        assert "Rows go to <b>http://127.0.0.1:9</b>" in argilla_page.which(view)
+        for address, key, error in (
+            ("http://127.0.0.1:9", "", SettingsError),
+            ("http://127.0.0.1:9", "k", ArgillaDown),
+        ):
+            with pytest.raises(error):
+                argilla_page.use_other(act(desk, filled={"argilla.url": address}, extra=[key]))
+        assert not desk.chose_argilla
 
 
 def test_find_similar_in_argilla(store: Store, here: Settings, argilla: ArgillaServer, tmp_path: Path) -> None:
