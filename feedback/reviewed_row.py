@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
 
-from feedback.labeller.comparisons import Comparison, Ranking, comparisons, ranking
+from feedback.comparisons import Comparison, Ranking, comparisons, ranking
 from feedback.rating_summary import MOST_RESPONSES, best_response
 from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics, Scale
 from feedback.types import (

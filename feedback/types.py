@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-from feedback.rating_origins import Origin
 from feedback.rubrics import STANDARD_RUBRICS, WHOLE_ROW
 
 LEAST_MASS = 1e-6
 """Less probability than this on all levels together says nothing about them."""
 AMBIGUOUS = 0.01
 """A share of the probability that may lie on a token which could begin two levels, "1" and "10"."""
+Origin = Literal["given", "changed", "accepted"]
+"""`given` without a suggestion in sight, `changed` from the suggestion that was in sight, or `accepted` as it was suggested."""
+NOT_KNOWN = "not known"
+"""How exports name the origin of what an earlier version kept without it."""
 RatingStatus = Literal["rated", "not-applicable", "unrated", "failed"]
 PreferenceStatus = Literal["compared", "unread", "failed"]
 Better = Literal["first", "second", "tie"]
@@ -291,3 +294,34 @@ def sendable(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: sendable(inner) for name, inner in value.items()}
     return [sendable(inner) for inner in value] if isinstance(value, list) else value
+
+
+def origin(answer: Any, suggestion: Any) -> Origin:
+    """The origin of an answer where `suggestion` was in sight; None for no suggestion."""
+    if suggestion is None:
+        return "given"
+    return "accepted" if _ranks(answer) == _ranks(suggestion) else "changed"
+
+
+def left_out(accepted: int, unknown: int) -> str:
+    """Why `accepted` ratings are not counted as people's, `unknown` of them for want of knowing; "" for none."""
+    if not accepted:
+        return ""
+    several = accepted != 1
+    sentence = (
+        f"{accepted:,} more rating{'s were' if several else ' was'} only accepted as suggested and "
+        f"{'are' if several else 'is'} left out: what was chosen already and stayed says nothing of how people judge on their own."
+    )
+    if unknown:
+        sentence += (
+            f" Of {unknown:,} it is not known whether {'they were' if unknown != 1 else 'it was'} given or accepted: "
+            f"{'they count' if unknown != 1 else 'it counts'} as accepted."
+        )
+    return sentence
+
+
+def _ranks(value: Any) -> Any:
+    """A ranking without its order of writing; any other value as it is."""
+    if not isinstance(value, list):
+        return value
+    return {str(entry.get("value")): entry.get("rank") for entry in value if isinstance(entry, dict)}

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from feedback.labeller.comparisons import Comparison, ranking
+from feedback.comparisons import Comparison, ranking
 from feedback.reviewed_row import ReviewedRow
 from tasks.types import Row
 from tests.servers import Fault, protocol

@@ -6,9 +6,8 @@ from typing import Any
 
 from feedback.exports.preference_pairs import Rule
 from feedback.exports.record_formats import provenance
-from feedback.rating_origins import Origin
 from feedback.reviewed_row import ReviewedRow
-from feedback.types import Rating, Verdict, judgements
+from feedback.types import Origin, Rating, Verdict, judgements
 from tasks.types import Message, Response, Row
 
 SYSTEM: Message = {"role": "system", "content": "Be brief."}

@@ -18,10 +18,9 @@ from app.store.store import Store
 from app.web import stats_tables
 from feedback.exports.dataset_card import Summary, _ratings
 from feedback.exports.record_formats import kto, preference, ranking, raw, reward, sft
-from feedback.rating_origins import left_out, origin
 from feedback.reviewed_row import ReviewedRow
 from feedback.stats.agreement import DECISION, agreement
-from feedback.types import Verdict
+from feedback.types import Verdict, left_out, origin
 from tests.conftest import ArgillaServer
 from tests.make_reviewed_rows import judged, line, made_of, verdict
 from tests.make_runs import Reviewer, another, before_outcomes, with_run

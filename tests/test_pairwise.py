@@ -20,12 +20,12 @@ from app.review.reviewed_rows import judged_page, judged_rows
 from app.runs import forecast
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.comparisons import PRIOR, comparisons, ranking, reason, renamed
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.preference_pairs import Rule, in_order, pair
 from feedback.exports.record_formats import preference as preference_lines
 from feedback.exports.record_formats import ranking as ranking_lines
 from feedback.exports.selection import Export
-from feedback.labeller.comparisons import PRIOR, comparisons, ranking, reason, renamed
 from feedback.labeller.pairwise import Pairwise, judge_of, pairs
 from feedback.labeller.preference_parser import read
 from feedback.labeller.ultrafeedback import Question, UltraFeedback

@@ -24,9 +24,9 @@ from app.web.tab_state import TabState
 from feedback.argilla import markdown
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.argilla.records import About, Place, item
+from feedback.comparisons import reasons_of
 from feedback.exports.preference_pairs import Rule, pair
 from feedback.exports.selection import Export
-from feedback.labeller.comparisons import reasons_of
 from feedback.types import WHICH_IS_BETTER
 from tests.browser import App, person
 from tests.conftest import ArgillaServer

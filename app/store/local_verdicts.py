@@ -10,8 +10,7 @@ from app.store.columns import dumps, marks, now
 from app.store.database import Database
 from app.store.pushes import PAGE
 from app.store.verdicts import OWN
-from feedback.rating_origins import Origin
-from feedback.types import judgements
+from feedback.types import Origin, judgements
 
 _NEWEST = (
     "SELECT *, row_number() OVER (PARTITION BY row, reviewer_id ORDER BY id DESC) place FROM verdicts"

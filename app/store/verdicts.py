@@ -9,10 +9,9 @@ from dataclasses import replace
 from app.errors import RunError
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
-from feedback.rating_origins import Origin, origin
 from feedback.response_order import to_places
 from feedback.reviewed_row import Settlement
-from feedback.types import RATED, WHICH_IS_BETTER, Verdict, judgements
+from feedback.types import RATED, WHICH_IS_BETTER, Origin, Verdict, judgements, origin
 from tasks.types import without_surrogates
 
 PAGE = 500

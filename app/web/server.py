@@ -33,7 +33,7 @@ from app.web.jobs import Jobs
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
-from feedback.labeller import comparisons
+from feedback import comparisons
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -5,8 +5,7 @@ from typing import Any
 
 from feedback.argilla.client import Server
 from feedback.argilla.markdown import plain
-from feedback.rating_origins import Origin, origin
-from feedback.types import Verdict, judgements
+from feedback.types import Origin, Verdict, judgements, origin
 
 
 def pull(server: Server, dataset_id: str, names: Mapping[str, str]) -> Iterator[Verdict]:

@@ -22,7 +22,7 @@ from feedback.argilla.dataset_settings import (
     rationale_name,
 )
 from feedback.argilla.markdown import shown
-from feedback.labeller.comparisons import Comparison, comparisons, ranking, reasons_of
+from feedback.comparisons import Comparison, comparisons, ranking, reasons_of
 from feedback.labeller.ultrafeedback import reference
 from feedback.rating_summary import best_response, means, opinion, reasons, rounded, scale_of, spread
 from feedback.response_order import arranged

@@ -14,9 +14,9 @@ from feedback.errors import ExportError
 from feedback.exports.record_formats import Line
 from feedback.exports.selection import Export
 from feedback.exports.train_test_split import TEST, TRAIN
-from feedback.rating_origins import left_out
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, Scale
+from feedback.types import left_out
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 MARK = re.compile(r"<!-- claywright: (\S+) (\S+) (\S+) (\S+) -->")

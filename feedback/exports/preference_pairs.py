@@ -21,7 +21,7 @@ other rules.
 
 from dataclasses import dataclass
 
-from feedback.labeller.comparisons import balance
+from feedback.comparisons import balance
 from feedback.reviewed_row import ReviewedRow
 
 

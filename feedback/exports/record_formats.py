@@ -11,9 +11,8 @@ from typing import Any
 
 from feedback.exports.preference_pairs import Best, Rule, best, better, differ, in_order, pair, placed, ranked, teaches
 from feedback.labeller.ultrafeedback import reference
-from feedback.rating_origins import NOT_KNOWN
 from feedback.reviewed_row import ReviewedRow
-from feedback.types import judgements
+from feedback.types import NOT_KNOWN, judgements
 from tasks.answering import INSTRUCTING
 from tasks.response_flags import marks
 

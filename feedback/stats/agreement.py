@@ -13,12 +13,11 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 from typing import Any
 
-from feedback.rating_origins import left_out
 from feedback.rating_summary import kept, rounded
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics
 from feedback.stats.measures import Measure, alpha_between, difference, share, weighted_kappa
-from feedback.types import Verdict
+from feedback.types import Verdict, left_out
 
 DECISIONS = ("approve", "reject", "unsure")
 ALL_ASPECTS = "all aspects"

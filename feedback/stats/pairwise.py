@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from feedback.labeller.comparisons import Comparison, comparisons
+from feedback.comparisons import Comparison, comparisons
 from feedback.stats.measures import LEAST, Measure, share
 from feedback.types import Preference
 

@@ -15,7 +15,6 @@ from app.web.pages.review import verdict
 from app.web.run_reviews import given_in_app
 from app.web.state import RunView, person_name
 from feedback.argilla.dataset_settings import DECISION
-from feedback.rating_origins import NOT_KNOWN
 from feedback.response_order import letter
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import on_five
@@ -25,6 +24,7 @@ from feedback.types import (
     CORRECTED_RESPONSE,
     CORRECTION_OF,
     NAMED_RESPONSE,
+    NOT_KNOWN,
     RANKING,
     RATED,
     WHICH_IS_BETTER,

@@ -10,7 +10,7 @@ from app.web.html.markup import joined, markup
 from app.web.pages.review import verdict
 from app.web.state import RunView
 from feedback.argilla.dataset_settings import which_is_better
-from feedback.labeller.comparisons import renamed
+from feedback.comparisons import renamed
 from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import letter
 from feedback.reviewed_row import ReviewedRow
