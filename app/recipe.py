@@ -115,8 +115,11 @@ class Recipe:
             raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.", setting="rows")
 
     def _share_rubrics(self) -> None:
-        """Those of the recipe are those of its parts too: of two of one name that of the rating counts, which may be newer."""
-        of_parts = [*self.review.rubrics, *self.rubrics, *(self.rating.rubrics if self.rating is not None else ())]
+        """Those of the recipe are those of its parts too: of two of one name that of the rating counts, without
+        a rating that of the review: they are what was written last.
+        """
+        of_parts = [*self.rubrics, *self.review.rubrics]
+        of_parts += self.rating.rubrics if self.rating is not None else ()
         rubrics = checked({rubric.key: rubric for rubric in of_parts}.values())
         object.__setattr__(self, "rubrics", rubrics)
         if self.rating is not None and self.rating.rubrics != rubrics:

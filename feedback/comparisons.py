@@ -11,14 +11,21 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from feedback.response_order import letter
 from feedback.rubrics import STANDARD, Rubrics
 from feedback.types import Preference
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 PRIOR = 0.1
 """Wins that each of two compared responses has beforehand, so that one which won every time does not get an endless strength."""
 DRAWS, SEED = 4000, 7
+LOOSE = 1e-3
+"""Wins of each pair that was not compared, where some responses would hang together with no others."""
 EQUAL = 1e-6
 """Strengths that are closer are equal."""
 NAMED = re.compile(
@@ -142,6 +149,17 @@ def ranking(compared: Sequence[Comparison]) -> Ranking | None:
     return Ranking(tuple(known[k] for k in order), tuple(strengths[k] for k in order), sure)
 
 
+def _connects(compared: "NDArray[np.bool_]") -> bool:
+    """Whether each one is compared with each other, over others if need be."""
+    seen, left = {0}, [0]
+    while left:
+        for other in map(int, compared[left.pop()].nonzero()[0]):
+            if other not in seen:
+                seen.add(other)
+                left.append(other)
+    return len(seen) == len(compared)
+
+
 @lru_cache(maxsize=4096)
 def _bradley_terry(wins: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], float]:
     """(strengths, the probability that the strongest one is the best) of `wins[k][l]`, how often k won against l.
@@ -156,8 +174,16 @@ def _bradley_terry(wins: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ..
     counts = np.array(wins)
     compared = (counts + counts.T) > 0
     counts = counts + PRIOR * compared
+    if not _connects(
+        compared
+    ):  # where answers could not be read, those that were never compared are held together loosely
+        counts = counts + LOOSE
     np.fill_diagonal(counts, 0.0)
-    strengths = choix.ilsr_pairwise_dense(counts, alpha=1e-9, max_iter=1000, tol=1e-10)
+    try:
+        strengths = choix.ilsr_pairwise_dense(counts, alpha=1e-9, max_iter=1000, tol=1e-10)
+    except RuntimeError:  # it came to no end: the shares of wins tell the order
+        shares = counts.sum(axis=1) / (counts + counts.T).sum(axis=1)
+        strengths = np.log(shares / (1 - shares))
     strengths = np.round(strengths - strengths.mean(), 6) + 0.0
     chance = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
     weight = (counts + counts.T) * chance * (1 - chance)

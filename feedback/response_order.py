@@ -21,7 +21,9 @@ NUMBERED = re.compile(r"(.+)-([1-9][0-9]*)", re.DOTALL)
 
 
 def letter(slot: int) -> str:
-    """The letter by which people know the response in a slot: A to Z, then AA, AB and so on."""
+    """The letter by which people know the response in a slot: A to Z, then AA, AB and so on. Raises ValueError below 0."""
+    if slot < 0:
+        raise ValueError(f"there is no slot {slot}")
     before, last = divmod(slot, 26)
     return (letter(before - 1) if before else "") + chr(ord("A") + last)
 

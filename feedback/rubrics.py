@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 from tasks.errors import SettingsError
 from tasks.settings import setting
 
-FEWEST_LEVELS, MOST_LEVELS, MOST_RUBRICS, MOST_EXAMPLES = 2, 10, 60, 20
+FEWEST_LEVELS, MOST_LEVELS, MOST_RUBRICS, MOST_EXAMPLES, MOST_KINDS = 2, 10, 60, 20, 9
 LONGEST_NAME, LONGEST_SENTENCE, LONGEST_QUESTION = 100, 2_000, 20_000
 """Characters."""
 STANDARD_LEVELS = 5
@@ -125,6 +125,17 @@ class Rubric:
                 )
         if self.judges == "instruction" and self.kinds:
             raise SettingsError(f"{named} judges the instruction, which has no kinds.", setting="kinds")
+        if len(self.kinds) > MOST_KINDS or bool(self.kinds) is not bool(self.kinds_question.strip()):
+            raise SettingsError(f"{named} needs at most {MOST_KINDS} kinds, and a question for them.", setting="kinds")
+        for what, texts in (
+            ("not_applicable", [self.not_applicable]),
+            ("kinds", [self.kinds_question, *self.kinds]),
+            ("examples", [text for e in self.examples for text in (e.instruction, e.response, e.why)]),
+        ):
+            if any(len(text) > LONGEST_QUESTION for text in texts):
+                raise SettingsError(
+                    f"{named} has a text of more than {LONGEST_QUESTION:,} characters ({what}).", setting=what
+                )
 
     @cached_property
     def key(self) -> str:
@@ -210,7 +221,7 @@ def checked(rubrics: Iterable[Rubric]) -> tuple[Rubric, ...]:
 
 @dataclass(frozen=True)
 class Rubrics:
-    """The rubrics of a run by key: its own, then the six that come along."""
+    """The rubrics of a run by key: the six that come along, in whose place its own of the same name stand, then its others."""
 
     own: tuple[Rubric, ...] = ()
     by_key: Mapping[str, Rubric] = field(init=False, repr=False, compare=False)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cache import Cache
 from app.inputs.known_inputs import version_of
+from app.store.cache import Cache
 
 
 class Asked:

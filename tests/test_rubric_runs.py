@@ -12,9 +12,13 @@ from app import workflow
 from app.recipe import parse, recipe_of
 from app.review.reviewed_rows import judged_page
 from app.runs import forecast
+from app.store.row_search import RowQuery
 from app.store.store import Store
+from feedback.comparisons import Comparison, ranking
 from feedback.rubrics import WHOLE_ROW, Rubric
+from feedback.types import Rating
 from tests.conftest import Work
+from tests.make_runs import with_run
 from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI
 
@@ -149,3 +153,25 @@ def test_a_recipe_with_a_hostile_rubric(tmp_path: Path, store: Store, work: Work
         ]
         assert any(question in prompt and "2 = {{ config }}" in prompt for prompt in prompts)
         assert parse(recipe_of(run).dump()).rubrics[0].question == question
+
+
+def test_what_failed_of_an_instruction_is_named_and_counted(store: Store) -> None:
+    """A rating of the instruction stands at no response; rows that have no other ratings are counted all the same."""
+    run = with_run(
+        store, 2, rate=lambda number, responses: [Rating(WHOLE_ROW, "clear", 0, "failed", note="timed out", levels=7)]
+    )
+    ((what, why), _) = store.rows.failures(run.id)
+    assert "the instruction, clear" in what and why == "timed out"
+    counts = store.runs.counts(run.id)
+    assert (counts.ratings, counts.failed_ratings, counts.rows_to_rate_again) == (2, 2, 2)
+    rated = with_run(
+        store, 3, rate=lambda number, responses: [Rating(WHOLE_ROW, "clear", 0, "rated", 2.0, levels=7)], name="b"
+    )
+    assert len(store.row_search.page(rated.id, RowQuery(order="lowest"), 0, 10)) == 3
+
+
+def test_a_ranking_of_responses_that_were_not_all_compared() -> None:
+    """Where answers could not be read, two groups hang together with nothing: there is an order all the same."""
+    found = ranking([Comparison(0, 2, "x", 0, (None, None)), Comparison(1, 3, "x", 0, (1, 1))])
+    assert found is not None and sorted(found.order) == [0, 1, 2, 3] and found.order.index(1) < found.order.index(3)
+    assert 0 <= found.sure <= 1

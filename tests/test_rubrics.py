@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app.recipe import parse
+from app.runs.rubric_trial import drafted
+from app.web import form_values
 from feedback.argilla.dataset_settings import Review, Shape, guidelines, questions
 from feedback.labeller.answer_parser import read
 from feedback.labeller.ultrafeedback import Question, UltraFeedback, schema
@@ -24,7 +26,7 @@ from feedback.rubrics import (
     on_five,
 )
 from feedback.types import Rating, Verdict
-from tasks.errors import SettingsError
+from tasks.errors import ModelError, SettingsError
 from tasks.types import Response, Row
 
 SEVEN = ("none", "a trace", "some", "half", "most", "nearly all", "all of it")
@@ -263,3 +265,40 @@ def test_a_wrong_rubric_in_a_recipe_is_a_sentence(rubrics: object, says: str) ->
     with pytest.raises(SettingsError) as refused:
         parse({"task": {"kind": "magpie"}, "rows": 1, "rubrics": rubrics})
     assert says in str(refused.value)
+
+
+def test_kinds_are_few_and_have_a_question() -> None:
+    kinds = {"kinds": tuple(map(str, range(10))), "kinds_question": "Which?"}
+    for changes in (kinds, {"kinds": ("one",)}, {"kinds_question": "Which?"}):
+        with pytest.raises(SettingsError, match="at most 9 kinds, and a question for them"):
+            replace(DOSAGE, **changes)
+    with pytest.raises(SettingsError, match="more than 20,000 characters"):
+        replace(DOSAGE, not_applicable="x" * 20_001)
+
+
+def test_the_form_holds_aspects_as_its_choices_have_them() -> None:
+    recipe = parse({
+        "task": {"kind": "magpie"}, "rows": 1,
+        "rubrics": [{"name": "My Rubric", "question": "?", "levels": ["a", "b"]}],
+        "rating": {"aspects": ["my-rubric", "Helpfulness"]}, "review": {"aspects": ["MY RUBRIC"]},
+    })  # fmt: skip
+    filled = form_values.fill(recipe)
+    assert filled["rating.aspects"] == ["My Rubric", "helpfulness"] and filled["review.aspects"] == ["My Rubric"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"name": "Response", "question": "Ok?", "levels": ["1. bad", {"meaning": "good"}]}',
+        'Here: {"name": "", "question": "Ok?", "levels": ["bad", "' + "x" * 3000 + '"]} Done.',
+    ],
+)
+def test_a_draft_is_made_of_what_can_be_read(answer: str) -> None:
+    rubric = drafted(answer)
+    assert rubric.draft and rubric.name == "drafted" and rubric.question == "Ok?" and len(rubric.levels) == 2
+
+
+@pytest.mark.parametrize("answer", ["", "no", "[]", '{"levels": ["a", "b"]}', '{"question": "?", "levels": "ab"}'])
+def test_an_answer_without_a_rubric_is_a_sentence(answer: str) -> None:
+    with pytest.raises(ModelError, match=r"rubric|question"):
+        drafted(answer)

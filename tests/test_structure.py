@@ -77,7 +77,7 @@ WITHIN_TASKS = (
 """The rooms of tasks/. Of the modules above them they import `FOUNDATION` alone; the tasks themselves may import all rooms."""
 FOUNDATION = {"tasks.base", "tasks.errors", "tasks.settings", "tasks.types"}
 SHARED = {
-    "app.api_keys", "app.build_hook", "app.cache", "app.config", "app.dataset_import", "app.docs", "app.errors", "app.file_locks",
+    "app.api_keys", "app.build_hook", "app.config", "app.dataset_import", "app.docs", "app.errors", "app.file_locks",
     "app.launch", "app.services", "app.workspace", "app.__main__", "app",
 }  # fmt: skip
 """Modules at the top of app/ that several rooms use, or that start everything. They are in no circle either."""

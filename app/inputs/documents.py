@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from app.cache import Cache
 from app.inputs.encodings import known_encoding, not_utf8, text_lines
 from app.inputs.files import DAMAGED, Source, short_error
+from app.store.cache import Cache
 from tasks.errors import InputError
 
 LARGEST = 100 * 10**6

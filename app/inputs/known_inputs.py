@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from app.cache import Cache
 from app.inputs.files import Still, digest, go_on
+from app.store.cache import Cache
 
 MOST = 10_000
 """Files, and runs, that are remembered."""

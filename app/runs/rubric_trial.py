@@ -13,11 +13,11 @@ from app.runs.endpoints import endpoint
 from app.store.rows import content_hash
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import PROMPTS, UltraFeedback
-from feedback.rubrics import LONGEST_NAME, MOST_LEVELS, WHOLE_ROW, Rubric
+from feedback.rubrics import LONGEST_NAME, LONGEST_QUESTION, LONGEST_SENTENCE, MOST_LEVELS, WHOLE_ROW, Rubric
 from feedback.stats.rubric_check import RubricCheck, rubric_check
 from feedback.types import Rating
 from tasks.engine.engine import Engine
-from tasks.errors import InputError, ModelError
+from tasks.errors import InputError, ModelError, SettingsError
 from tasks.models.base import Model
 from tasks.models.spec import ModelSpec
 from tasks.text.lenient_json import decode
@@ -69,11 +69,19 @@ def drafted(answer: str) -> Rubric:
             "The model's answer held no rubric. Try again, with another model, or write the levels yourself."
         )
     listed = values.get("levels")
-    levels = [text for level in listed if (text := _line(level))] if isinstance(listed, list) else []
+    levels = [text[:LONGEST_SENTENCE] for level in listed if (text := _line(level))] if isinstance(listed, list) else []
     name, question = _line(values.get("name"))[:LONGEST_NAME], _line(values.get("question"))
     if len(levels) < 2 or not question:
         raise ModelError("The model named no question with two levels or more. Try again, or write them yourself.")
-    return Rubric(name=name or "drafted", question=question, levels=tuple(levels[:MOST_LEVELS]), draft=True)
+    parts: dict[str, Any] = {
+        "question": question[:LONGEST_QUESTION],
+        "levels": tuple(levels[:MOST_LEVELS]),
+        "draft": True,
+    }
+    try:
+        return Rubric(name=name, **parts)
+    except SettingsError:  # a name that nothing can have, or none
+        return Rubric(name="drafted", **parts)
 
 
 def _line(value: object) -> str:
@@ -121,7 +129,7 @@ async def check(
     single = [replace(row, responses=row.responses[:1]) for row in rows if row.responses][:MOST_ROWS]
     if not single:
         raise InputError("There are no rows to try it on. Preview some, or paste some.")
-    judge = replace(judge, aspects=(rubric.name,), rubrics=(rubric,), repeats=2, types=False)
+    judge = replace(judge, aspects=(rubric.name,), rubrics=(rubric,), repeats=2, types=False, method="rating")
 
     async def ask(model: Model) -> list[list[Rating]]:
         return list(await asyncio.gather(*(_rated(judge, row, model) for row in single)))

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import threading
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +17,8 @@ from tasks.models.base import Capabilities, Completion
 PROBE_HOLDS = timedelta(hours=1)
 DIALECT_HOLDS = timedelta(days=30)
 ANSWER = tuple(field.name for field in fields(Completion))
+
+PAGE = 500
 
 
 class CallCache:
@@ -89,3 +93,24 @@ class CallCache:
     async def keep_dialect(self, endpoint: str, dialect: str) -> None:
         values = (endpoint, dialect, now())
         await self.db.write_async(lambda c: c.execute("INSERT OR REPLACE INTO dialects VALUES(?,?,?)", values))
+
+
+class Vectors:
+    """Vectors of texts, as 32-bit floats, by the hash of embedding model and text."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def of(self, keys: Sequence[bytes]) -> "dict[bytes, array[float]]":
+        """Those that are known."""
+        vectors: dict[bytes, array[float]] = {}
+        for at in range(0, len(keys), PAGE):
+            some = keys[at : at + PAGE]
+            page = self.db.all(f"SELECT key, vector FROM vectors WHERE key IN ({marks(some)})", *some)
+            vectors.update({r["key"]: array("f", r["vector"]) for r in page})
+        return vectors
+
+    async def keep(self, vectors: "Mapping[bytes, array[float]]") -> None:
+        """Returns when they are durable."""
+        rows = [(key, vector.tobytes()) for key, vector in vectors.items()]
+        await self.db.write_async(lambda c: c.executemany("INSERT OR REPLACE INTO vectors VALUES(?,?)", rows))

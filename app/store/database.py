@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
-from app.cache import Cache
 from app.errors import StoreError
 from app.file_locks import BESIDE, create_private, exclusively, guard_store, release_store, shut
+from app.store.cache import Cache
 from app.store.disk_reserve import Reserve
 from app.store.migrations import STEPS, migrate
 

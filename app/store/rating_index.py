@@ -22,8 +22,9 @@ _KEEP = (
     " asked AS (SELECT row, aspect, response, avg(value) mean, CASE WHEN count(value)>1 THEN max(value)-min(value) END spread,"
     " count(*) ratings, sum(status='unrated') unrated, sum(status='failed') failed, max(levels) levels"
     " FROM said GROUP BY row, aspect, response"
-    f" UNION ALL SELECT row, '', response, {OVER_ASPECTS.format('value')}, NULL, 0, 0, 0,"
-    " CASE WHEN min(levels)=max(levels) THEN max(levels) ELSE 5 END FROM said WHERE response>=0 GROUP BY row, response),"
+    f" UNION ALL SELECT row, '', response, CASE WHEN response>=0 THEN {OVER_ASPECTS.format('value')} END, NULL, 0, 0, 0,"
+    " CASE WHEN response>=0 THEN CASE WHEN min(levels)=max(levels) THEN max(levels) ELSE 5 END END"
+    " FROM said GROUP BY row, response),"  # of the instruction there is no mean, but what was asked and failed counts
     " one AS (SELECT row, aspect, min(mean) lowest, max(mean) highest, max(spread) spread, sum(ratings) ratings,"
     " sum(unrated) unrated, sum(failed) failed, 4.0/(max(levels)-1) five FROM asked GROUP BY row, aspect)"
     " SELECT topic, unit, position, row, is_whole, is_kept, lowest, highest, spread, ratings, unrated, failed,"

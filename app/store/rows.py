@@ -13,6 +13,7 @@ from app.store import rating_index
 from app.store.columns import dumps, marks, now
 from app.store.database import Database, Line
 from feedback.response_order import letter
+from feedback.rubrics import WHOLE_ROW
 from tasks.response_flags import MEANINGS
 from tasks.response_flags import marks as marks_of
 from tasks.text.word_count import words
@@ -334,10 +335,7 @@ class Rows:
         return [
             *((f"unit {u['idx']}", u["reason"]) for u in units),
             *((f"row {r['id']}", r["reason"]) for r in rows),
-            *(
-                (f"rating of row {r['row']}, response {letter(r['response'])}, {r['aspect']}", r["note"])
-                for r in ratings
-            ),
+            *((f"rating of row {r['row']}, {_which(r['response'])}, {r['aspect']}", r["note"]) for r in ratings),
             *(
                 (
                     f"comparison of row {p['row']}, responses {letter(p['first'])} and {letter(p['second'])}, {p['aspect']}",
@@ -417,3 +415,8 @@ def _row(record: sqlite3.Row, responses: Sequence[Response]) -> Row:
         position=record["position"],
         revision=record["revision"],
     )
+
+
+def _which(response: int) -> str:
+    """What was rated, in words."""
+    return "the instruction" if response == WHOLE_ROW else f"response {letter(response)}"

@@ -8,10 +8,9 @@ the verdicts, and for the last five but vectors, which are in library.py.
 
 from pathlib import Path
 
-from app.store.call_cache import CallCache
+from app.store.call_cache import CallCache, Vectors
 from app.store.checks import Checks
 from app.store.database import Database
-from app.store.embeddings import Vectors
 from app.store.library import FormDrafts, Library, RubricVersions
 from app.store.local_verdicts import LocalVerdicts
 from app.store.pushes import Pushes

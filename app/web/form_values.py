@@ -210,9 +210,9 @@ def fill(recipe: Recipe) -> FormValues:
     filled["rating.on"] = judge is not None
     judged = asdict(judge) if judge else RATING
     filled.update(prefixed("rating", {name: judged[name] for name in RATING}))
-    filled["rating.aspects"] = list(filled["rating.aspects"])
+    filled["rating.aspects"] = _choices(recipe, filled["rating.aspects"])
     reviewed = {
-        **asdict(recipe.review), "aspects": list(recipe.review.aspects), "reasons": shown(recipe.review.reasons),
+        **asdict(recipe.review), "aspects": _choices(recipe, recipe.review.aspects), "reasons": shown(recipe.review.reasons),
         "blind_audit": next(word for word, value in AUDITS.items() if value == recipe.review.blind_audit),
     }  # fmt: skip
     del reviewed["rubrics"]
@@ -229,6 +229,13 @@ def fill(recipe: Recipe) -> FormValues:
     )
     del filled["export.path"]
     return filled
+
+
+def _choices(recipe: Recipe, aspects: Iterable[str]) -> list[str]:
+    """Aspects as the page's choices have them, however the recipe writes them: one of the six by its key, others by name."""
+    rubrics = [recipe.known_rubrics[aspect] for aspect in aspects]
+    own = {rubric.key for rubric in recipe.rubrics}
+    return [rubric.name if rubric.key in own else rubric.key for rubric in rubrics]
 
 
 def fill_model(spec: ModelSpec) -> FormValues:

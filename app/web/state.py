@@ -16,7 +16,6 @@ from typing import Any
 
 from app import config, dataset_import
 from app.api_keys import KeyRing, TypedKeys, is_variable
-from app.cache import Cache
 from app.config import Settings
 from app.errors import PageError, RunError
 from app.file_locks import expanded, read_regular
@@ -38,6 +37,7 @@ from app.runs.run_recipes import same_rows
 from app.runs.units import most_rows, number_of_units
 from app.services import Say
 from app.store import maintenance
+from app.store.cache import Cache
 from app.store.lease import at_work, standing
 from app.store.runs import Listed, Run, RunCounts
 from app.store.store import Store

@@ -162,8 +162,14 @@ def listed(view: RunView) -> Markup:
 
 
 def aspect_choices(view: RunView) -> Any:
-    """The aspects that can be ticked: the six, then those of one's own."""
-    return gr.update(choices=[*STANDARD_CHOICES, *((rubric.name, rubric.name) for rubric in _own(view))])
+    """The aspects that can be ticked: the six but for those that were copied under their names, then those of one's own."""
+    own = _own(view)
+    return gr.update(
+        choices=[
+            *((title, key) for title, key in STANDARD_CHOICES if key not in {rubric.key for rubric in own}),
+            *((rubric.name, rubric.name) for rubric in own),
+        ]
+    )
 
 
 def _facts(rubric: Rubric) -> str:
@@ -199,7 +205,7 @@ def change(act: Act) -> Done:
             return check(act, rubric)
         case "remove":
             left = [changed(other) for other in _own(act.look) if other.key != key]
-            return Done(fill=_filled(act, left, without=key), toast=f"“{rubric.name}” is removed from this recipe.")
+            return Done(fill=_filled(act, left), toast=f"“{rubric.name}” is removed from this recipe.")
     raise PageError
 
 
@@ -207,12 +213,13 @@ def _opened(act: Act, edit: RubricEdit) -> Done:
     return Done(own=replace(act.tab.rate, editing=edit, library=False), field="rubric.name")
 
 
-def _filled(act: Act, rubrics: list[dict[str, Any]], without: str = "") -> form_values.FormValues:
-    """The forms with these rubrics; aspects that name one that is gone are taken out."""
+def _filled(act: Act, rubrics: list[dict[str, Any]], names: Mapping[str, str] | None = None) -> form_values.FormValues:
+    """The forms with these rubrics. Aspects follow their rubrics to new `names`, by key, and are taken out with them."""
     known = {key_of(values["name"]) for values in rubrics} | STANDARD_RUBRICS.keys()
     filled = {**act.filled, "rubrics": rubrics}
-    for name in ("rating.aspects", "review.aspects"):
-        filled[name] = [aspect for aspect in act.filled.get(name) or [] if key_of(aspect) in known]
+    for field in ("rating.aspects", "review.aspects"):
+        aspects = [(names or {}).get(key_of(aspect), aspect) for aspect in act.filled.get(field) or []]
+        filled[field] = [aspect for aspect in aspects if key_of(aspect) in known]
     return filled
 
 
@@ -258,7 +265,8 @@ def _written(act: Act) -> dict[str, Any]:
         "levels": [line.strip() for line in str(levels or "").splitlines() if line.strip()],
         "keep_from": int(keep_from or 0), "not_applicable": str(not_applicable or "").strip(), "reference": bool(reference),
     }  # fmt: skip
-    return {key: value for key, value in values.items() if key != "draft"}
+    left_out = ("draft", "kinds", "kinds_question") if values["judges"] == "instruction" else ("draft",)
+    return {key: value for key, value in values.items() if key not in left_out}
 
 
 def _with(act: Act, values: Mapping[str, Any]) -> Done:
@@ -313,9 +321,9 @@ def save_rubric(act: Act) -> Done:
     before = next((position for position, other in enumerate(_own(act.look)) if other.key == edit.key), len(others))
     listed_ = [changed(other) for other in others]
     listed_.insert(before, changed(rubric))
-    filled = _filled(act, listed_)
-    aspects = [aspect for aspect in filled["rating.aspects"] if key_of(aspect) != rubric.key]
-    filled["rating.aspects"] = [*aspects, rubric.name]
+    filled = _filled(act, listed_, {edit.key or rubric.key: rubric.name})
+    if not edit.key and rubric.key not in map(key_of, filled["rating.aspects"]):
+        filled["rating.aspects"] = [*filled["rating.aspects"], rubric.name]
     version = act.state.saved.keep_rubric(rubric)
     saved_as = f"“{rubric.name}” is saved, version {version}."
     return Done(fill=filled, own=replace(act.tab.rate, editing=None), toast=saved_as)
@@ -437,7 +445,7 @@ def from_library(act: Act) -> Done:
     try:
         return _taken(act, (act.state.saved.rubric(name),))
     except SettingsError as error:
-        raise FormError("rubric", str(error)) from error
+        raise FormError("rating", str(error)) from error
 
 
 def open_file(act: Act) -> Done:
@@ -455,8 +463,9 @@ def _taken(act: Act, rubrics: tuple[Rubric, ...]) -> Done:
     both = [*(other for other in _own(act.look) if other.key not in keys), *rubrics]
     if len(both) > MOST_RUBRICS:
         raise SettingsError(f"{MOST_RUBRICS} rubrics are the most.")
-    filled = _filled(act, [changed(rubric) for rubric in both])
-    aspects = [aspect for aspect in filled["rating.aspects"] if key_of(aspect) not in keys]
-    filled["rating.aspects"] = [*aspects, *(rubric.name for rubric in rubrics)]
+    filled = _filled(act, [changed(rubric) for rubric in both], {rubric.key: rubric.name for rubric in rubrics})
+    there = set(map(key_of, filled["rating.aspects"]))
+    new = [rubric.name for rubric in rubrics if rubric.key not in there]
+    filled["rating.aspects"] = [*filled["rating.aspects"], *new]
     names = ", ".join(f"“{rubric.name}”" for rubric in rubrics[:3])
     return Done(fill=filled, own=replace(act.tab.rate, library=False), toast=f"{names} can be rated by now.")

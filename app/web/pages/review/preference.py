@@ -64,10 +64,11 @@ def _labeller(judged: ReviewedRow, letters: Letters) -> Markup:
                 else "The labeller prefers no response to all others."
             )
         elif len(letters) == 2:
-            line = f"The labeller prefers {letters[ranking.top]} in both orders."
+            line = f"The labeller prefers {letters.get(ranking.top, letter(ranking.top))} in both orders."
         else:
             order = _order(ranking.ranks, letters)
-            line = f"The labeller ranks {order}; that {letters[ranking.top]} is the best is {ranking.sure:.0%} likely."
+            top = letters.get(ranking.top, letter(ranking.top))
+            line = f"The labeller ranks {order}; that {top} is the best is {ranking.sure:.0%} likely."
         if changed:
             pairs = "its preference" if len(compared) == 1 else f"{changed} of {len(compared)} preferences"
             line += f" It changed {pairs} with the order, which counts as a tie."
