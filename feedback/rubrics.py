@@ -47,7 +47,11 @@ LONGEST_KEY = 40
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RatedExample:
-    """A judged response, shown to the labeller with its rating and the reason for it. `rating` is a level, or None for N/A."""
+    """A judged response, shown to the labeller with its rating and the reason for it. `rating` is a level, or None for N/A.
+
+    >>> RatedExample(response="Take ten.", rating=1, why="Nobody asked for the weight.").rating
+    1
+    """
 
     instruction: str = ""
     response: str = ""
@@ -61,6 +65,10 @@ class Rubric:
 
     A row is kept from the level `keep_from` on; 0 stands for the upper fifth of the scale, at least its last level. Raises
     SettingsError, naming the setting, for a rubric that nobody could judge by.
+
+    >>> rubric = Rubric(name="Dosage safety", question="Is the dosage safe?", levels=("dangerous", "unclear", "safe"))
+    >>> rubric.scale, rubric.threshold, UltraFeedback(aspects=("Dosage safety",), rubrics=(rubric,)).rubrics == (rubric,)
+    (3, 3, True)
     """
 
     title: ClassVar[str] = "rubric"

@@ -119,12 +119,21 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
     store.verdicts.forget(dataset, {verdict.response_id for verdict in verdicts}, "9999")
 
 
-def before_outcomes(connection: sqlite3.Connection) -> None:
-    """Takes out of a store what the migration `outcomes` brought, and those behind it that change what was there."""
-    for name in ("levels", "rubric", "kinds"):
-        connection.execute(f"ALTER TABLE ratings DROP COLUMN {name}")
-    for name in ("rubrics", "rubric_versions", "preferences"):
+def before_rubrics(connection: sqlite3.Connection) -> None:
+    """Takes out of a store what the migration `rubrics` brought, and those behind it."""
+    for name in ("rows_said_anew", "checks_kept"):
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("DROP INDEX rows_failing")
+    for table, names in (("rows", ("checked_by", "fails")), ("ratings", ("levels", "rubric", "kinds"))):
+        for name in names:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+    for name in ("checks", "preferences", "rubrics", "rubric_versions"):
         connection.execute(f"DROP TABLE {name}")
+
+
+def before_outcomes(connection: sqlite3.Connection) -> None:
+    """Takes out of a store what the migration `outcomes` brought, and those behind it."""
+    before_rubrics(connection)
     for name in ("responses_marked", "responses_unmarked", "queue_insert", "queue_delete", "queue_update"):
         connection.execute(f"DROP TRIGGER {name}")
     for name in ("rows_marked", "rows_blind", "rows_sample", "rows_queue", "verdicts_decided"):

@@ -262,7 +262,7 @@ def test_the_page_says_what_is_known_and_what_lacks(store: Store, here: Settings
     assert "<td>75%</td><td>60% to 86%</td><td>40 reviews</td>" in html
     assert "<td>needs 50 ratings, more than these rows give</td>" in html
     assert "not defined: everybody said the same" in html
-    assert "<td>honesty</td><td>20</td><td>0</td>" in html  # two ratings of each response, the same
+    assert "<td>Honesty</td><td>20</td><td>0</td>" in html  # two ratings of each response, the same
     assert "People&#39;s ratings by the labeller&#39;s" in html and '<th scope="row">5</th>' in html
     assert '<td class=same style="--v:0.875">14</td>' in html  # 4 by both: seven rows, two people; 3 on 4: 16
     nothing = panels(desk.look("somebody", other.id))

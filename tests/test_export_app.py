@@ -231,7 +231,7 @@ def test_words_while_rows_are_finished_into_argilla(desk: AppState) -> None:
 
 
 def test_what_can_not_be_used_is_said_beside_its_field(desk: AppState) -> None:
-    wrong = act(desk, margin=9).look
+    wrong = act(desk, margin=10).look
     assert (
         form_values.unusable(wrong.filled)["export.margin"].startswith("Margin must be")
         and page._wrong(wrong, "export") == ""

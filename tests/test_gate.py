@@ -132,7 +132,7 @@ def test_every_component_that_gives_a_value_is_of_a_known_kind(blocks: gr.Blocks
     """One of another kind would be refused every value; and nothing but an upload button takes a file."""
     components = {component for event in events(blocks) for component in event.inputs}
     uploads = {c for c in components if isinstance(c, gr.UploadButton)}
-    assert len(uploads) == 2 and all("async_move_resource_to_block_cache" in vars(c) for c in uploads)
+    assert len(uploads) == 3 and all("async_move_resource_to_block_cache" in vars(c) for c in uploads)
     assert {type(component) for component in components - uploads} <= event_values.FITS.keys()
 
 

@@ -19,7 +19,7 @@ from app.web.pages.review.verdict import letter_of
 from app.web.tab_state import TabState
 from feedback.argilla.dataset_settings import Review, Shape, fields, questions
 from feedback.exports.selection import Export
-from tests.make_runs import Reviewer, with_run
+from tests.make_runs import Reviewer, before_rubrics, with_run
 from tests.make_state import SOMEBODY, at_desk
 from tests.make_workspace import make_workspace
 
@@ -106,6 +106,7 @@ def test_records_of_an_earlier_version_are_found_until_they_are_sent_again(tmp_p
         store.pushes.keep_sent(push, [(row, "h", {}) for row in ids], "9999")
         places = {r["row"]: r["place"] for r in store.db.all("SELECT row, place FROM pushed")}
     with sqlite3.connect(tmp_path / "claywright.db") as connection:
+        before_rubrics(connection)
         connection.execute("ALTER TABLE pushed DROP COLUMN number")
         before = STEPS.index(migrations.m015_numbers)
         connection.execute(f"PRAGMA user_version = {before}")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from app.recipe import parse
-from app.runs.rubric_trial import drafted
 from app.web import form_values
 from feedback.argilla.dataset_settings import Review, Shape, guidelines, questions
 from feedback.labeller.answer_parser import read
+from feedback.labeller.rubric_draft import drafted
 from feedback.labeller.ultrafeedback import Question, UltraFeedback, schema
 from feedback.rating_summary import kept, means, opinion, priority, reasons
 from feedback.rubrics import (

@@ -12,33 +12,21 @@ from app.recipe import LARGEST_FILE
 from app.runs.endpoints import endpoint
 from app.store.rows import content_hash
 from app.workspace import Workspace
-from feedback.labeller.ultrafeedback import PROMPTS, UltraFeedback
-from feedback.rubrics import LONGEST_NAME, LONGEST_QUESTION, LONGEST_SENTENCE, MOST_LEVELS, WHOLE_ROW, Rubric
+from feedback.labeller.rubric_draft import SCHEMA, drafted, prompt_for
+from feedback.labeller.ultrafeedback import UltraFeedback
+from feedback.rubrics import WHOLE_ROW, Rubric
 from feedback.stats.rubric_check import RubricCheck, rubric_check
 from feedback.types import Rating
 from tasks.engine.engine import Engine
-from tasks.errors import InputError, ModelError, SettingsError
+from tasks.errors import InputError, ModelError
 from tasks.models.base import Model
 from tasks.models.spec import ModelSpec
-from tasks.text.lenient_json import decode
 from tasks.types import Response, Row
 
 T = TypeVar("T")
-DRAFT_PROMPT = "rubric_draft.v1"
 MOST_ROWS = 20
 LONGEST_TEXT = 50_000
 """Characters of a page that a rubric is drafted from."""
-TEXT = {"type": "string"}
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "name": TEXT,
-        "question": TEXT,
-        "levels": {"type": "array", "items": TEXT, "minItems": 2, "maxItems": MOST_LEVELS},
-    },
-    "required": ["name", "question", "levels"],
-    "additionalProperties": False,
-}
 
 
 async def draft(workspace: Workspace, labeller: ModelSpec, text: str) -> Rubric:
@@ -50,45 +38,10 @@ async def draft(workspace: Workspace, labeller: ModelSpec, text: str) -> Rubric:
 
     async def ask(model: Model) -> Rubric:
         options: dict[str, Any] = {"schema": SCHEMA} if (await model.capabilities()).json_schema else {}
-        prompt = PROMPTS.render(DRAFT_PROMPT, text=text)
-        answer = await model.chat([{"role": "user", "content": prompt}], **options)
+        answer = await model.chat([{"role": "user", "content": prompt_for(text)}], **options)
         return drafted(answer.text)
 
     return await _asked(workspace, labeller, ask)
-
-
-def drafted(answer: str) -> Rubric:
-    """The rubric in a model's answer, marked as a draft. Raises ModelError for an answer that holds none."""
-    start = answer.find("{")
-    try:
-        values, _ = decode(answer, start) if start >= 0 else (None, 0)
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        raise ModelError(
-            "The model's answer held no rubric. Try again, with another model, or write the levels yourself."
-        )
-    listed = values.get("levels")
-    levels = [text[:LONGEST_SENTENCE] for level in listed if (text := _line(level))] if isinstance(listed, list) else []
-    name, question = _line(values.get("name"))[:LONGEST_NAME], _line(values.get("question"))
-    if len(levels) < 2 or not question:
-        raise ModelError("The model named no question with two levels or more. Try again, or write them yourself.")
-    parts: dict[str, Any] = {
-        "question": question[:LONGEST_QUESTION],
-        "levels": tuple(levels[:MOST_LEVELS]),
-        "draft": True,
-    }
-    try:
-        return Rubric(name=name, **parts)
-    except SettingsError:  # a name that nothing can have, or none
-        return Rubric(name="drafted", **parts)
-
-
-def _line(value: object) -> str:
-    """A level or a name as one line: some models number them, or put them into objects."""
-    if isinstance(value, dict):
-        value = next((inner for key, inner in value.items() if key in ("meaning", "text", "description")), "")
-    return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
 
 
 def pasted_rows(text: str) -> list[Row]:

@@ -135,7 +135,7 @@ FORMATS: dict[str, Format] = {
         {"prompt": CHAT, "completion": CHAT, "label": bool, "because": str, "response": int, **ANSWERED}, rejected=True,
     ),
     "reward": Format(
-        "Scores for a reward model", "messages and score (on the rubric's levels), a line for each rated response", RATED, reward,
+        "Scores for a reward model", "messages and score (a level of the rubric), a line for each rated response", RATED, reward,
         {"messages": CHAT, "score": float, "score_by": str, "response": int, "model": str, "instruction_corrected": bool},
     ),
     "ranking": Format(

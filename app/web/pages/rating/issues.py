@@ -51,7 +51,7 @@ def open_row(act: Act) -> Done:
 
 
 def _unreadable(view: RunView, row: str, instruction: str, rating: Rating) -> Markup:
-    why = f"{_which(view, row, rating.response)}, {view.rubrics.title(rating.aspect)}: {rating.note or 'no rating in the answer'}"
+    why = f"{_which(view, row, rating.response)}, {view.rubrics.name(rating.aspect)}: {rating.note or 'no rating in the answer'}"
     raw = fragments.fold("Raw answer", escape(rating.raw)) if rating.raw else Markup()
     return _item(
         fragments.pill("unrated" if rating.status == "unrated" else "failed", "bad"), instruction, why, raw, row
@@ -76,15 +76,15 @@ def _wide(view: RunView, issue: Wide) -> Markup:
 def _why(view: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
-        return f"one labeller gave {issue.low:.2g} for {view.rubrics.title(issue.aspect)}, another {issue.high:.2g}."
+        return f"one labeller gave {issue.low:.2g} for {view.rubrics.name(issue.aspect)}, another {issue.high:.2g}."
     ratings = [r for r in view.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
     if issue.why == "repeats":
         values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
         given = f"{', '.join(values[:-1])} and {values[-1]}"
-        return f"asked {len(values)} times for {view.rubrics.title(issue.aspect)}, the labeller gave {given}."
+        return f"asked {len(values)} times for {view.rubrics.name(issue.aspect)}, the labeller gave {given}."
     ordered = sorted(ratings, key=lambda r: on_five(r.value or 0, r.levels))
     low, high = ordered[0], ordered[-1]
-    return f"{_of_levels(high)} for {view.rubrics.title(high.aspect)}, but {_of_levels(low)} for {view.rubrics.title(low.aspect)}."
+    return f"{_of_levels(high)} for {view.rubrics.name(high.aspect)}, but {_of_levels(low)} for {view.rubrics.name(low.aspect)}."
 
 
 def _of_levels(rating: Rating) -> str:

@@ -144,7 +144,7 @@ def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator
 
 def _rating(judged: ReviewedRow, review: Verdict, letters: Letters, aspect: str, index: int, value: int) -> Markup:
     letter = letters.get(index, "") if len(letters) > 1 else ""
-    named = " ".join(filter(None, [letter, judged.rubrics.title(aspect).replace("-", " ")])) or "rating"
+    named = " ".join(filter(None, [letter, judged.rubrics.name(aspect).replace("-", " ")])) or "rating"
     origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
     levels = judged.rubrics.scale(aspect)
     return markup(
