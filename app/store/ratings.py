@@ -102,7 +102,7 @@ class Ratings:
                         r.asked,
                         r.levels,
                         r.rubric,
-                        dumps(r.kinds) if r.types and r.aspect not in STANDARD_RUBRICS else None,
+                        dumps(r.kinds) if r.types and not _are_standard(r) else None,
                         now(),
                     ),
                 )
@@ -336,6 +336,12 @@ class Preferences:
 
 def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:
     c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
+
+
+def _are_standard(rating: Rating) -> bool:
+    """True for the kinds of the rubric that comes along under this name: those need not be kept with each rating."""
+    standard = STANDARD_RUBRICS.get(rating.aspect)
+    return standard is not None and rating.kinds in ((), standard.kinds)
 
 
 def _asked(messages: str) -> str:
