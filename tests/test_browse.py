@@ -1,5 +1,6 @@
 """Rows are found by what they say, by their ratings and by what people decided."""
 
+import asyncio
 import itertools
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 from app.review import reviewed_rows
 from app.store import row_search
 from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, RowQuery
+from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Rating, Verdict
-from tests.make_runs import add_rows, all_said, edit, with_run
+from tests.make_runs import JUDGE, add_rows, all_said, edit, with_run
 
 ME = "me (in the app)"
 
@@ -253,6 +255,22 @@ def test_what_is_rated_or_edited_later_is_found_anew(store: Store, run: Run) -> 
     store.rows.edit(replace(row, responses=row.responses[:1]), "tester")
     assert found(store, run, rating="low", aspect="helpfulness") == [0, 8]
     assert 1 in found(store, run, rating="missing")
+
+
+def test_rows_are_found_by_the_ratings_of_whoever_rated_last(store: Store) -> None:
+    run = with_run(store, 1, rate=lambda *_: [Rating(0, "helpfulness", 0, "rated", 1.0)])
+    (row,) = store.rows.page(run.id, 0, 1)
+
+    async def rate_by(judge: str) -> None:
+        await store.ratings.keep(row.id, content_hash(row), judge, [Rating(0, "helpfulness", 0, "rated", 5.0)])
+        await store.ratings.done(row.id, judge)
+
+    asyncio.run(rate_by("another"))
+    assert found(store, run, rating="high") == [0]
+    asyncio.run(store.ratings.done(row.id, JUDGE))
+    assert (found(store, run, rating="low"), found(store, run, rating="high")) == ([0], [])
+    asyncio.run(store.preferences.keep(row.id, content_hash(row), "another", [], last=True))
+    assert (found(store, run, rating="low"), found(store, run, rating="high")) == ([], [0])
 
 
 def test_filters_go_together(store: Store) -> None:

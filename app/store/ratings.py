@@ -108,7 +108,8 @@ class Ratings:
                 )
             if last:
                 _rated(c, row_id, judge)
-            rating_index.keep(c, row_id)
+            else:
+                rating_index.keep(c, row_id)
 
         await self.db.write_async(write)
 
@@ -336,6 +337,7 @@ class Preferences:
 
 def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:
     c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
+    rating_index.keep(c, row_id)  # whose ratings count depends on who rated the row last
 
 
 def _are_standard(rating: Rating) -> bool:
