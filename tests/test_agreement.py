@@ -29,6 +29,7 @@ from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import WHOLE_ROW, Rubric, Rubrics
 from feedback.stats.agreement import ALL_ASPECTS, Agreement, agreement
 from feedback.stats.measures import Measure
 from feedback.types import Rating, Verdict
@@ -160,6 +161,15 @@ def test_ratings_that_name_no_aspect() -> None:
     assert list(two.tables) == [ALL_ASPECTS] and two.tables[ALL_ASPECTS][3][3] == 50
     named = agreement([row_of(1, {"honesty": [3], "truthfulness": [4]}, ("ada", "approve", {"honesty-1": 4}))] * 50)
     assert [one.name for one in named.labeller[ALL_ASPECTS]] == ["same decision"]
+
+
+def test_a_run_that_was_rated_by_a_rubric_of_the_instruction_alone() -> None:
+    clear = Rubrics((Rubric(name="clear", question="Is it clear?", levels=tuple("abcde"), judges="instruction"),))
+    row = row_of(1, {}, ("ada", "approve", {"clear-0": 4}))
+    asked = replace(row, ratings=[Rating(WHOLE_ROW, "clear", 0, "rated", 4.0)], rubrics=clear)
+    found = agreement([asked] * 50, ["clear"], 1, clear)
+    assert list(found.labeller) == ["clear"] and of(found, "clear", "same rating").value == 1
+    assert of(found, "clear", "same decision").value == 1
 
 
 def test_what_the_labeller_did_not_rate_is_left_out() -> None:

@@ -126,7 +126,7 @@ def agreement(
             units[f"rating {aspect}"].append(list(by_response.values()))
     named = {aspect for aspect in compared if aspect}
     if len(named) == 1:  # then its mean over all aspects is that one's
-        compared[min(named)].pairs += compared.pop("").pairs
+        compared[min(named)].pairs += compared.pop("", _Compared()).pairs
         aspects = [min(named), *aspects] if aspects is not None and "" in aspects else aspects
         for counts in (accepted, unknown):
             counts[min(named)] += counts.pop("", 0)
@@ -167,7 +167,8 @@ def agreement(
 
 
 def labelled(judged: ReviewedRow) -> dict[str, dict[int, float]]:
-    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects, on the row's scale.
+    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects, on the row's scale,
+    where it rated responses.
 
     What was rated on another scale, under an earlier version of its rubric, is left out.
     """
@@ -184,7 +185,7 @@ def labelled(judged: ReviewedRow) -> dict[str, dict[int, float]]:
         index: fmean(scale.of(o[index], judged.rubrics.scale(name)) for name, o in means.items() if index in o)
         for index in responses
     }
-    return {**means, "": overall} if overall else {}
+    return {**means, **({"": overall} if overall else {})}
 
 
 def _compare(
