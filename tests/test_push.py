@@ -12,7 +12,7 @@ from app import workflow
 from app.config import Settings
 from app.review import reviewed_rows
 from app.review.argilla import Argilla
-from app.review.push_plan import Sent, shortened
+from app.review.push_plan import Sent, _looks, shortened
 from app.runs.run_recipes import amend
 from app.store.pushes import AUDIT_FIRST
 from app.store.rows import content_hash
@@ -22,6 +22,7 @@ from feedback.argilla.client import Server
 from feedback.argilla.dataset_settings import Review, Shape, settings
 from feedback.argilla.markdown import plain
 from feedback.argilla.push import Pushed, target
+from feedback.argilla.records import About
 from feedback.errors import DatasetMismatch
 from feedback.rating_summary import priority
 from feedback.stats.audit_sample import drawn_for_audit
@@ -270,6 +271,14 @@ def test_a_dataset_of_an_earlier_version_goes_on(store: Store, where: Argilla, o
             record["metadata"]["sample"] == "queue"
         ) and "correction-of" not in suggested
     assert pushed(store, run, where, name).pushed.unchanged == 55
+
+
+def test_records_of_an_earlier_version_look_as_they_did() -> None:
+    """The first name is what the version before checks gave the records: under another one all of them are sent again."""
+    about = About("run", "Task", "gen", ("helpfulness",), ("helpfulness",))
+    assert _looks(about, Shape(2, talk=True)) == "d3bd817dab102546"
+    checked = replace(about, checks=(("json", "json 1"),))
+    assert _looks(checked, Shape(2, talk=True)) != "d3bd817dab102546"
 
 
 HOSTILE = {
