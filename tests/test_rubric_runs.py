@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from app import workflow
+from app.config import Settings
 from app.recipe import parse, recipe_of
 from app.review.reviewed_rows import judged_page
 from app.runs import forecast
 from app.store.store import Store
+from app.web.pages.review.rows import rows
 from feedback.rubrics import WHOLE_ROW, Rubric
+from feedback.types import Rating
 from tests.conftest import Work
+from tests.make_runs import made_of, with_run
+from tests.make_state import SOMEBODY, at_desk
 from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI
 
@@ -127,6 +132,21 @@ def test_a_run_of_the_version_before_resumes_without_a_call(tmp_path: Path) -> N
 
 
 MINE = Rubric(name="mine", question="Is it mine?", levels=("no", "yes"))
+
+
+def of_levels(name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "question": f"Is it {name}?", "levels": [f"{name} {n}" for n in range(1, number + 1)]}
+
+
+def test_the_lowest_of_several_scales_is_open(store: Store, here: Settings) -> None:
+    """2 of 2 is the best there is, 3 of 5 is not."""
+    recipe = made_of(rubrics=[of_levels("passes", 2)], rating={"aspects": ["passes", "helpfulness"]})
+    said = [Rating(0, "passes", 0, "rated", 2.0, levels=2), Rating(0, "helpfulness", 0, "rated", 3.0)]
+    run = with_run(store, 1, recipe, rate=lambda *_: said)
+    with at_desk(store, here) as desk:
+        page = rows(desk.look(SOMEBODY, run.id))
+    assert 'aria-pressed="true" data-aspect="helpfulness"' in page
+    assert 'aria-pressed="false" data-aspect="passes"' in page
 
 
 def test_rubrics_are_kept_under_their_names(store: Store) -> None:
