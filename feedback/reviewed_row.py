@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from feedback.comparisons import Comparison, Ranking, comparisons, ranking
 from feedback.rating_summary import MOST_RESPONSES, best_response
-from feedback.rubrics import STANDARD, WHOLE_ROW, Rubrics, Scale
+from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics, Scale
 from feedback.types import (
     CORRECTED_INSTRUCTION,
     CORRECTED_RESPONSE,
@@ -93,7 +93,14 @@ class ReviewedRow:
             rated |= {
                 (name, self.rubrics.scale(name)) for name, index in verdict.ratings if name and index != WHOLE_ROW
             }
+        if {levels for _, levels in rated} - {STANDARD_LEVELS} and self._is_rated_as_a_whole:
+            rated.add(("", STANDARD_LEVELS))
         return self.rubrics.common(rated)
+
+    @property
+    def _is_rated_as_a_whole(self) -> bool:
+        """True where somebody rated a response under no rubric, as people are asked before a labeller rated: on 1 to 5."""
+        return any(not name for verdict in self.submitted for name, _ in verdict.ratings)
 
     @property
     def submitted(self) -> list[Verdict]:

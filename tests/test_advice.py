@@ -44,6 +44,9 @@ def test_what_a_labeller_is_good_for() -> None:
     assert "too strict" in advice.on_labeller(beside((0.7, 0.6, 0.8), (0.9, 0.6, 1.2)), "honesty")
     assert advice.on_labeller(beside((0.7, 0.6, 0.8), (-0.8, -1.3, -0.3)), "honesty") == ""
     assert advice.on_labeller(beside((0.5, 0.4, 0.6)), "another") == ""
+    assert advice.on_labeller(beside((0.7, 0.6, 0.8), (-0.8, -1.0, -0.6)), "honesty", 10) == ""
+    assert "filter from 10 on" in advice.on_labeller(beside((0.7, 0.6, 0.8), (-1.8, -2.4, -1.2)), "honesty", 10)
+    assert "too kind" in advice.on_labeller(beside((0.7, 0.6, 0.8), (-0.4, -0.5, -0.3)), "honesty", 3)
 
 
 @pytest.mark.parametrize(("blind", "is_said"), [(0, True), (29, True), (30, False), (60, False)])

@@ -27,8 +27,11 @@ from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.workspace import Workspace
 from feedback.argilla.dataset_settings import Review
+from feedback.exports.preference_pairs import Rule
+from feedback.exports.record_formats import kto
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import ReviewedRow
+from feedback.rubrics import WHOLE_ROW, Rubric, Rubrics
 from feedback.stats.agreement import ALL_ASPECTS, Agreement, agreement
 from feedback.stats.measures import Measure
 from feedback.types import Rating, Verdict
@@ -160,6 +163,32 @@ def test_ratings_that_name_no_aspect() -> None:
     assert list(two.tables) == [ALL_ASPECTS] and two.tables[ALL_ASPECTS][3][3] == 50
     named = agreement([row_of(1, {"honesty": [3], "truthfulness": [4]}, ("ada", "approve", {"honesty-1": 4}))] * 50)
     assert [one.name for one in named.labeller[ALL_ASPECTS]] == ["same decision"]
+
+
+def test_ratings_that_name_no_aspect_beside_a_rubric_of_ten_levels() -> None:
+    """They are on 1 to 5: 10 of 10 is 5 of those. The rubric's own measures stay on its levels."""
+    tone = Rubrics((Rubric(name="tone", question="Is it kind?", levels=tuple("abcdefghij")),))
+    row = row_of(1, {}, ("ada", "approve", {"rating-1": 5}))
+    ten = replace(row, ratings=[Rating(0, "tone", 0, "rated", 10.0, levels=10)], rubrics=tone)
+    low = replace(ten, verdicts=row_of(1, {}, ("ada", "reject", {"rating-1": 3})).verdicts)
+    assert (ten.scale.levels, ten.score(0), low.score(0)) == (5, 5.0, 3.0)
+    assert list(kto(low, Rule())) == []  # 3 of 5 is not low; of 10 it would be
+    found = agreement([ten] * 50, [""], 1, tone)
+    assert list(found.labeller) == ["tone", ALL_ASPECTS]
+    assert of(found, ALL_ASPECTS, "people minus labeller").value == 0 and len(found.tables[ALL_ASPECTS]) == 5
+    assert [measure.name for measure in found.labeller["tone"]] == ["same decision"]
+    unrated = replace(ten, verdicts=row_of(1, {}, ("ada", "approve", {})).verdicts)
+    mixed = agreement([ten] * 30 + [unrated], [""], 1, tone)
+    assert of(mixed, ALL_ASPECTS, "weighted kappa").n == 30
+
+
+def test_a_run_that_was_rated_by_a_rubric_of_the_instruction_alone() -> None:
+    clear = Rubrics((Rubric(name="clear", question="Is it clear?", levels=tuple("abcde"), judges="instruction"),))
+    row = row_of(1, {}, ("ada", "approve", {"clear-0": 4}))
+    asked = replace(row, ratings=[Rating(WHOLE_ROW, "clear", 0, "rated", 4.0)], rubrics=clear)
+    found = agreement([asked] * 50, ["clear"], 1, clear)
+    assert list(found.labeller) == ["clear"] and of(found, "clear", "same rating").value == 1
+    assert of(found, "clear", "same decision").value == 1
 
 
 def test_what_the_labeller_did_not_rate_is_left_out() -> None:

@@ -1,5 +1,6 @@
 """Rows are found by what they say, by their ratings and by what people decided."""
 
+import asyncio
 import itertools
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,11 @@ import pytest
 from app.review import reviewed_rows
 from app.store import row_search
 from app.store.row_search import ORDERS, RATED, SPREAD, STATUS, Reason, RowQuery
+from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Rating, Verdict
-from tests.make_runs import add_rows, all_said, edit, with_run
+from tests.make_runs import JUDGE, add_rows, all_said, edit, with_run
 
 ME = "me (in the app)"
 
@@ -255,6 +257,22 @@ def test_what_is_rated_or_edited_later_is_found_anew(store: Store, run: Run) -> 
     assert 1 in found(store, run, rating="missing")
 
 
+def test_rows_are_found_by_the_ratings_of_whoever_rated_last(store: Store) -> None:
+    run = with_run(store, 1, rate=lambda *_: [Rating(0, "helpfulness", 0, "rated", 1.0)])
+    (row,) = store.rows.page(run.id, 0, 1)
+
+    async def rate_by(judge: str) -> None:
+        await store.ratings.keep(row.id, content_hash(row), judge, [Rating(0, "helpfulness", 0, "rated", 5.0)])
+        await store.ratings.done(row.id, judge)
+
+    asyncio.run(rate_by("another"))
+    assert found(store, run, rating="high") == [0]
+    asyncio.run(store.ratings.done(row.id, JUDGE))
+    assert (found(store, run, rating="low"), found(store, run, rating="high")) == ([0], [])
+    asyncio.run(store.preferences.keep(row.id, content_hash(row), "another", [], last=True))
+    assert (found(store, run, rating="low"), found(store, run, rating="high")) == ([], [0])
+
+
 def test_filters_go_together(store: Store) -> None:
     """Whatever is chosen together gives the rows that fit each of it, in the order that is wanted."""
     run = with_run(store, 30, responses=2, rate=lambda number, responses: rate(number % 7, responses))
@@ -282,7 +300,7 @@ def test_filters_go_together(store: Store) -> None:
             chosen = dict(zip(alone, values, strict=True))
             both = set.intersection(*(fits[one] for one in chosen.items()))
             for order in ("", "lowest", "apart"):
-                asked = RowQuery(aspect=aspect, order=order, **chosen)
+                asked = RowQuery(aspect=aspect, order=order, **chosen)  # type: ignore[arg-type]  # fields of text
                 page = [int(one.split("-")[-2]) for one in store.row_search.page(run.id, asked, 0, 100)]
                 assert page == [one for one in orders[order] if one in both], asked
                 assert store.row_search.count(run.id, asked) == len(both)

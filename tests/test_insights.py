@@ -307,6 +307,21 @@ def test_what_to_look_at_first(store: Store, desk: AppState) -> None:
     assert (done.page, done.row, done.offset) == ("review", "r-012-0", 0)
 
 
+def test_labellers_differ_on_the_scale_that_each_of_them_had(store: Store, desk: AppState) -> None:
+    """The first row was rated 5 of 5 and 10 of 10, the second 2 of 5 and 9 of 10, the third 3 and 9 of 10."""
+    values = (((5.0, 5), (10.0, 10)), ((2.0, 5), (9.0, 10)), ((3.0, 10), (9.0, 10)))
+    first = [([Response("A.", "a")], [replace(said(0, value), levels=levels)]) for (value, levels), _ in values]
+    run = run_of(store, first)
+    for number, (_, (value, levels)) in enumerate(values):
+        row = store.rows.get(f"r-{number:03}-0")
+        asyncio.run(store.ratings.keep(row.id, content_hash(row), "x", [replace(said(0, value), levels=levels)]))
+    found, _ = store.ratings.wide(run.id, 9)
+    assert sorted(one.row for one in found) == ["r-001-0", "r-002-0"]
+    html = rating_issues.first(seen(desk, run))
+    assert "one labeller gave 2 for Helpfulness, another 4.6." in html
+    assert "one labeller gave 3 of 10 for Helpfulness, another 9 of 10." in html
+
+
 def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: AppState) -> None:
     run = run_of(store, [([Response("A.", "a")], [said(0, 4.0)])])
     assert "1 rating of 1 row" in rate.ratings(seen(desk, run))

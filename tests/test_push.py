@@ -12,7 +12,7 @@ from app import workflow
 from app.config import Settings
 from app.review import reviewed_rows
 from app.review.argilla import Argilla
-from app.review.push_plan import Sent, shortened
+from app.review.push_plan import Sent, _looks, shortened
 from app.runs.run_recipes import amend
 from app.store.pushes import AUDIT_FIRST
 from app.store.rows import content_hash
@@ -22,11 +22,14 @@ from feedback.argilla.client import Server
 from feedback.argilla.dataset_settings import Review, Shape, settings
 from feedback.argilla.markdown import plain
 from feedback.argilla.push import Pushed, target
+from feedback.argilla.records import About
 from feedback.errors import DatasetMismatch
 from feedback.rating_summary import priority
+from feedback.rubrics import Rubric
 from feedback.stats.audit_sample import drawn_for_audit
 from feedback.types import Rating
 from tasks.types import Message
+from tests.conftest import ArgillaServer
 from tests.make_runs import Reviewer, add_rows, edit, made_of, rated, with_run
 from tests.make_workspace import make_workspace
 
@@ -270,6 +273,26 @@ def test_a_dataset_of_an_earlier_version_goes_on(store: Store, where: Argilla, o
             record["metadata"]["sample"] == "queue"
         ) and "correction-of" not in suggested
     assert pushed(store, run, where, name).pushed.unchanged == 55
+
+
+def test_a_dataset_with_other_levels_does_not_fit(argilla: ArgillaServer, name: str) -> None:
+    with Server(argilla.url, argilla.api_key) as server:
+        of_five, of_ten = (
+            settings(Shape(1), Review(rubrics=(tone,), aspects=("Tone",)), ("tone",), "Rate.")
+            for tone in (Rubric(name="Tone", question="Is it kind?", levels=tuple("abcdefghij"[:n])) for n in (5, 10))
+        )
+        target(server, name, "", of_five)
+        target(server, name, "", of_five)
+        with pytest.raises(DatasetMismatch, match="its question 'tone-1' has 5 levels instead of 10"):
+            target(server, name, "", of_ten)
+
+
+def test_records_of_an_earlier_version_look_as_they_did() -> None:
+    """The first name is what the version before checks gave the records: under another one all of them are sent again."""
+    about = About("run", "Task", "gen", ("helpfulness",), ("helpfulness",))
+    assert _looks(about, Shape(2, talk=True)) == "d3bd817dab102546"
+    checked = replace(about, checks=(("json", "json 1"),))
+    assert _looks(checked, Shape(2, talk=True)) != "d3bd817dab102546"
 
 
 HOSTILE = {

@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from app import workflow
+from app.config import Settings
 from app.recipe import parse, recipe_of
 from app.review.reviewed_rows import judged_page
 from app.runs import forecast
 from app.store.row_search import RowQuery
+from app.store.runs import Run
 from app.store.store import Store
+from app.web.pages.review import filters
+from app.web.pages.review.rows import rows
+from app.web.state import RunView
 from feedback.comparisons import Comparison, ranking
 from feedback.rubrics import WHOLE_ROW, Rubric
 from feedback.types import Rating
 from tests.conftest import Work
-from tests.make_runs import with_run
+from tests.make_runs import made_of, with_run
+from tests.make_state import SOMEBODY, at_desk
 from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI
 
@@ -131,6 +137,47 @@ def test_a_run_of_the_version_before_resumes_without_a_call(tmp_path: Path) -> N
 
 
 MINE = Rubric(name="mine", question="Is it mine?", levels=("no", "yes"))
+
+
+def of_levels(name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "question": f"Is it {name}?", "levels": [f"{name} {n}" for n in range(1, number + 1)]}
+
+
+def test_the_lowest_of_several_scales_is_open(store: Store, here: Settings) -> None:
+    """2 of 2 is the best there is, 3 of 5 is not."""
+    recipe = made_of(rubrics=[of_levels("passes", 2)], rating={"aspects": ["passes", "helpfulness"]})
+    said = [Rating(0, "passes", 0, "rated", 2.0, levels=2), Rating(0, "helpfulness", 0, "rated", 3.0)]
+    run = with_run(store, 1, recipe, rate=lambda *_: said)
+    with at_desk(store, here) as desk:
+        page = rows(desk.look(SOMEBODY, run.id))
+    assert 'aria-pressed="true" data-aspect="helpfulness"' in page
+    assert 'aria-pressed="false" data-aspect="passes"' in page
+
+
+def test_filters_are_on_the_scale_of_the_run(store: Store, here: Settings) -> None:
+    """The first row has 4 of 10 and 2 of 5, the second 7 of 10, which is 3.7 of five, the third 4 of 5 and nothing else."""
+    recipe = made_of(rubrics=[of_levels("tone", 10)], rating={"aspects": ["tone", "helpfulness"]})
+    low, high = Rating(0, "tone", 0, "rated", 4.0, levels=10), Rating(0, "tone", 0, "rated", 7.0, levels=10)
+    said = [[low, Rating(0, "helpfulness", 0, "rated", 2.0)], [high], [Rating(0, "helpfulness", 0, "rated", 4.0)]]
+    mixed = with_run(store, 3, recipe, rate=lambda number, _: said[number])
+    only_tone = made_of(rubrics=[of_levels("tone", 10)], rating={"aspects": ["tone"]})
+    ten = with_run(store, 1, only_tone, rate=lambda *_: [low], name="ten-1")
+    with at_desk(store, here) as desk:
+
+        def look(run: Run, **fields: str) -> RunView:
+            desk.keep(SOMEBODY, filters.nothing() | {f"browse.{name}": value for name, value in fields.items()})
+            return desk.look(SOMEBODY, run.id)
+
+        def numbers(run: Run, **fields: str) -> list[int]:
+            ids = store.row_search.page(run.id, filters.wanted(look(run, **fields)), 0, 9)
+            return [store.rows.get(row).unit for row in ids]
+
+        assert numbers(mixed, value="4") == [1, 2] and numbers(mixed, value="4", aspect="tone") == [0]
+        assert ("Responses 2.25 or more apart", "apart") in filters.spreads(look(ten))["choices"]
+        assert ("Responses 1 or more apart", "apart") in filters.spreads(look(mixed))["choices"]
+        assert "“Lowest 4.375 to 6.625”" in filters.none_fits(look(ten, rating="middle"))
+        assert "“Responses 4.5 or more apart”" in filters.none_fits(look(ten, spread="far"))
+        assert filters.wanted(look(mixed, value="4")).without("value").everything
 
 
 def test_rubrics_are_kept_under_their_names(store: Store) -> None:

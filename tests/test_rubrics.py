@@ -9,10 +9,12 @@ import pytest
 from app.recipe import parse
 from app.web import form_values
 from feedback.argilla.dataset_settings import Review, Shape, guidelines, questions
+from feedback.exports.dataset_card import Summary
 from feedback.labeller.answer_parser import read
 from feedback.labeller.rubric_draft import drafted
 from feedback.labeller.ultrafeedback import Question, UltraFeedback, schema
 from feedback.rating_summary import kept, means, opinion, priority, reasons
+from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import (
     STANDARD,
     STANDARD_RUBRICS,
@@ -212,6 +214,17 @@ def test_what_a_row_comes_to_on_scales_of_its_own() -> None:
     assert kept(ROW, row_wide, "clear", own) is False
     assert priority(ROW, row_wide, "dosage-safety", own) == 3.0  # 1 is 1.5 levels of 3 below the middle
     assert "**Dosage safety: 3 of 3** Because." in reasons(mixed, 0, own)
+
+
+def test_a_card_names_the_scale_of_what_it_averages() -> None:
+    """The labeller's 9 of 10 stands apart from its 5 of 7 of before; people's 10 of 10 is 5 in a column of 1 to 5."""
+    tone = Rubrics((Rubric(name="Tone", question="Is it kind?", levels=tuple("abcdefghij")),))
+    said = Verdict("r", "ann", "submitted", {"decision": "approve", "tone-1": 10}, blind=True)
+    summary = Summary()
+    summary.add(ReviewedRow(ROW, [rating(0, "tone", 9, 10)], [said], rubrics=tone), [])
+    summary.add(ReviewedRow(ROW, [rating(0, "tone", 5, 7)], [], rubrics=tone), [])
+    assert summary.rated == {("a", "tone"): [1, 9.0]} and summary.people == {"a": [1, 5.0]}
+    assert summary.scales == {"tone": ("Tone", 10)}
 
 
 def test_people_are_asked_on_the_same_levels() -> None:

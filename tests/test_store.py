@@ -16,6 +16,7 @@ from app.store import lease
 from app.store.columns import now
 from app.store.rows import content_hash
 from app.store.store import Store
+from feedback.rubrics import STANDARD_RUBRICS
 from feedback.types import Rating, Verdict
 from tasks.engine.engine import Call
 from tasks.models.base import Capabilities, Completion
@@ -94,6 +95,20 @@ def test_failed_ratings_are_made_again_others_stay(tmp_path: Path) -> None:
         rate(store, row, 2.0)
         (kept,) = store.ratings.of([row.id])[row.id]
         assert (kept.status, kept.value, kept.order, kept.logprobs) == ("rated", 4.0, (0, 1), {"4": -0.1})
+
+
+def test_the_kinds_of_an_own_rubric_are_kept_under_a_name_that_comes_along(tmp_path: Path) -> None:
+    standard = STANDARD_RUBRICS["helpfulness"].kinds
+    with Store(tmp_path) as store:
+        row = with_row(store)
+        said = [
+            Rating(place, "helpfulness", 0, "rated", 4.0, "Why.", types=(1,), kinds=kinds)
+            for place, kinds in enumerate((("ours: it is so", "other"), standard))
+        ]
+        asyncio.run(store.ratings.keep(row.id, content_hash(row), "j", said))
+        kept = store.ratings.of([row.id], "j")[row.id]
+        assert [rating.kinds for rating in kept] == [("ours: it is so", "other"), ()]
+        assert [rating.why for rating in kept] == [rating.why for rating in said]
 
 
 def test_failures_can_be_opened_again(tmp_path: Path) -> None:

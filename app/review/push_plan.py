@@ -205,8 +205,11 @@ class _Push:
 
 
 def _looks(about: About, shape: Shape) -> str:
-    """Names what the records of a push look like: they are sent again where it changed."""
-    values = {name: value for name, value in asdict(about).items() if name != "rubrics"}
+    """Names what the records of a push look like: they are sent again where it changed.
+
+    What came to the two since and is empty is left out, so that datasets of an earlier version keep their name.
+    """
+    values = {name: value for name, value in asdict(about).items() if name != "rubrics" and (name != "checks" or value)}
     own = [[rubric.hash for rubric in about.rubrics.own]] if about.rubrics.own else []
     has = {
         name: value for name, value in asdict(shape).items() if name not in ("fields", "compared", "checks") or value

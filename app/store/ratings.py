@@ -9,7 +9,7 @@ from app.store import rating_index
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
 from app.store.rating_index import LAST_JUDGE, OVER_ASPECTS
-from feedback.rubrics import STANDARD_RUBRICS
+from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS
 from feedback.types import Preference, Rating
 from tasks.types import without_surrogates
 
@@ -37,7 +37,7 @@ ON_FIVE = "1+(mean-1)*4.0/(levels-1)"
 class Wide:
     """A response whose ratings lie far apart, from `low` to `high`: by `why` of its repeats, its labellers or its aspects.
 
-    `aspect` is "" for those.
+    `aspect` is "" for those. The two are of so many `levels`, or on 1 to 5 where scales differ.
     """
 
     row: str
@@ -47,6 +47,7 @@ class Wide:
     aspect: str
     low: float
     high: float
+    levels: int
 
 
 class Ratings:
@@ -102,13 +103,14 @@ class Ratings:
                         r.asked,
                         r.levels,
                         r.rubric,
-                        dumps(r.kinds) if r.types and r.aspect not in STANDARD_RUBRICS else None,
+                        dumps(r.kinds) if r.types and not _are_standard(r) else None,
                         now(),
                     ),
                 )
             if last:
                 _rated(c, row_id, judge)
-            rating_index.keep(c, row_id)
+            else:
+                rating_index.keep(c, row_id)
 
         await self.db.write_async(write)
 
@@ -193,22 +195,31 @@ class Ratings:
             f" max(levels) levels FROM {OF_ROWS} WHERE run=? AND rows.state='kept' AND rows.blind=0 AND status='rated'"
             " GROUP BY ratings.row, judge, aspect, response"
         )
+        one_scale = "min(levels)=max(levels)"
+
+        def of_labellers(end: str) -> str:
+            return f"CASE WHEN {one_scale} THEN {end}(mean) ELSE {end}({ON_FIVE}) END"
+
         wide = (
-            "SELECT 'repeats' why, 20 weight, row, response, aspect, low, high FROM asked"
+            "SELECT 'repeats' why, 20 weight, row, response, aspect, low, high, levels FROM asked"
             f" WHERE counted AND (high-low)*4.0/(levels-1)>={APART}"
-            " UNION ALL SELECT 'labellers', 10, row, response, aspect, min(mean), max(mean) FROM asked"
-            f" GROUP BY row, response, aspect HAVING count(*)>1 AND (max(mean)-min(mean))*4.0/(max(levels)-1)>={APART}"
-            f" UNION ALL SELECT 'aspects', 0, row, response, '', min({ON_FIVE}), max({ON_FIVE}) FROM asked WHERE counted"
+            f" UNION ALL SELECT 'labellers', 10, row, response, aspect, {of_labellers('min')}, {of_labellers('max')},"
+            f" CASE WHEN {one_scale} THEN max(levels) ELSE {STANDARD_LEVELS} END FROM asked"
+            f" GROUP BY row, response, aspect HAVING count(*)>1 AND max({ON_FIVE})-min({ON_FIVE})>={APART}"
+            f" UNION ALL SELECT 'aspects', 0, row, response, '', min({ON_FIVE}), max({ON_FIVE}), {STANDARD_LEVELS}"
+            " FROM asked WHERE counted"
             f" GROUP BY row, response HAVING max({ON_FIVE})-min({ON_FIVE})>={ASPECTS_APART}"
         )
         rows = self.db.all(
             f"WITH asked AS MATERIALIZED ({by_question}), wide AS ({wide}),"
-            " worst AS (SELECT why, row, response, aspect, low, high, max(weight+high-low) rank FROM wide GROUP BY row),"
+            " worst AS (SELECT why, row, response, aspect, low, high, levels, max(weight+high-low) rank FROM wide GROUP BY row),"
             " first AS (SELECT *, count(*) OVER () rows FROM worst ORDER BY rank DESC, row LIMIT ?)"
             " SELECT first.*, messages FROM first JOIN rows ON rows.id=first.row ORDER BY rank DESC, first.row", run_id, limit,
         )  # fmt: skip
         items = [
-            Wide(r["row"], _asked(r["messages"]), r["response"], r["why"], r["aspect"], r["low"], r["high"])
+            Wide(
+                r["row"], _asked(r["messages"]), r["response"], r["why"], r["aspect"], r["low"], r["high"], r["levels"]
+            )
             for r in rows
         ]
         return items, rows[0]["rows"] if rows else 0
@@ -336,6 +347,13 @@ class Preferences:
 
 def _rated(c: sqlite3.Connection, row_id: str, judge: str) -> None:
     c.execute("UPDATE rows SET rated_by=?, updated=? WHERE id=?", (judge, now(), row_id))
+    rating_index.keep(c, row_id)  # whose ratings count depends on who rated the row last
+
+
+def _are_standard(rating: Rating) -> bool:
+    """True for the kinds of the rubric that comes along under this name: those need not be kept with each rating."""
+    standard = STANDARD_RUBRICS.get(rating.aspect)
+    return standard is not None and rating.kinds in ((), standard.kinds)
 
 
 def _asked(messages: str) -> str:

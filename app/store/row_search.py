@@ -69,10 +69,10 @@ _PLACED = (
 class RowQuery:
     """What is looked for; empty parts are not. `aspect` is the one that `rating` and `spread` are about, "" for all together.
 
-    `value` is a rating that some response has, of 1 to 5: under `aspect`, and of the responses of `model`, where these are asked
-    for. `check` are identities of checks with spaces between, of which some response fails one. `reason` is a decision and a
-    reason that was ticked with it, as `Reason.name` has them. `person` is the reviewer's id of whom rows of a blind audit are
-    covered from; None where nothing is covered.
+    `value` is a rating that some response has: under `aspect`, and of the responses of `model`, where these are asked for. It is
+    a level of the rubric, or one of 1 to 5 for all of them where `on_five`. `check` are identities of checks with spaces
+    between, of which some response fails one. `reason` is a decision and a reason that was ticked with it, as `Reason.name`
+    has them. `person` is the reviewer's id of whom rows of a blind audit are covered from; None where nothing is covered.
     """
 
     text: str = ""
@@ -89,10 +89,11 @@ class RowQuery:
     reason: str = ""
     order: Order = ""
     person: str | None = None
+    on_five: bool = False
 
     @property
     def everything(self) -> bool:
-        return self == RowQuery(aspect=self.aspect, person=self.person)
+        return self == RowQuery(aspect=self.aspect, person=self.person, on_five=self.on_five)
 
     @property
     def narrowed(self) -> "RowQuery":
@@ -107,7 +108,7 @@ class RowQuery:
     @property
     def parts(self) -> list[str]:
         """The names of what is asked for."""
-        return [name for name in self.__dataclass_fields__ if name not in ("aspect", "person") and getattr(self, name)]
+        return [name for name in FILTERS if name != "aspect" and getattr(self, name)]
 
     @property
     def single(self) -> bool:
@@ -121,7 +122,7 @@ class RowQuery:
         return any(criteria) or self.status in STATUS
 
 
-FILTERS = tuple(name for name in RowQuery.__dataclass_fields__ if name != "person")
+FILTERS = tuple(name for name in RowQuery.__dataclass_fields__ if name not in ("person", "on_five"))
 """What can be asked for."""
 
 
@@ -461,6 +462,7 @@ def _index_of(query: RowQuery) -> str:
 def _rated(query: RowQuery) -> str:
     """True of rows in which a response has the rating that is asked for."""
     aspect = " AND ratings.aspect=:aspect" if query.aspect else ""
+    value = "1+(value-1)*4.0/(levels-1)" if query.on_five else "value"
     of_model = (
         " AND EXISTS(SELECT 1 FROM responses WHERE responses.row=ratings.row AND place=ratings.response AND model=:model)"
         if query.model
@@ -468,7 +470,7 @@ def _rated(query: RowQuery) -> str:
     )
     return (
         f"EXISTS(SELECT 1 FROM ratings WHERE ratings.row=rows.id AND ratings.content_hash=rows.content_hash AND {COUNTS}"
-        f" AND ratings.status='rated' AND value>=:from_value AND value<:below_value{aspect}{of_model})"
+        f" AND ratings.status='rated' AND {value}>=:from_value AND {value}<:below_value{aspect}{of_model})"
     )
 
 

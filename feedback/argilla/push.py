@@ -142,6 +142,10 @@ def _difference(have: "rg.Settings", settings: "rg.Settings") -> str:
                 return f"it has no {kind} '{name}'"
             if existing[name] != type_:
                 return f"its {kind} '{name}' is of another kind ({existing[name]} instead of {type_})"
+    levels = _levels(have)
+    for name, number in _levels(settings).items():
+        if number != levels.get(name, number):
+            return f"its question '{name}' has {levels[name]} levels instead of {number}"
     field_names = {f.name for f in settings.fields}
     for f in have.fields:
         if f.required and f.name not in field_names:
@@ -153,6 +157,13 @@ def _difference(have: "rg.Settings", settings: "rg.Settings") -> str:
     if missing := {m.name for m in settings.metadata} - metadata - {FAILED_CHECKS}:
         return f"it has no metadata '{min(missing)}'"
     return ""
+
+
+def _levels(settings: "rg.Settings") -> dict[str, int]:
+    """The number of levels of each question that asks for a rating."""
+    import argilla as rg
+
+    return {q.name: len(q.values) for q in settings.questions if isinstance(q, rg.RatingQuestion)}
 
 
 def _lacks_checks(have: "rg.Settings", settings: "rg.Settings") -> bool:

@@ -15,7 +15,7 @@ from feedback.exports.record_formats import Line
 from feedback.exports.selection import Export
 from feedback.exports.train_test_split import TEST, TRAIN
 from feedback.reviewed_row import ReviewedRow
-from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, Scale
+from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, on_five
 from feedback.types import left_out
 
 HEADER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -56,9 +56,9 @@ class Summary:
     rated: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     """(number, sum) of the labeller's ratings by model that answered and aspect."""
     people: dict[str, list[float]] = field(default_factory=dict)
-    """The same of those that people gave or changed, by model that answered."""
+    """The same of those that people gave or changed, on 1 to 5, by model that answered."""
     scales: dict[str, tuple[str, int]] = field(default_factory=dict)
-    """(what the rubric is called, its levels) by aspect; 5 levels where there were several."""
+    """(what the rubric is called, its levels) by aspect. What was rated when it had other levels is left out."""
     pairs: int = 0
     changed: int = 0
     won_by_first: int = 0
@@ -88,10 +88,12 @@ class Summary:
             model = THE_INSTRUCTION if of_row else judged.row.responses[rating.response].model
             levels = judged.rubrics.scale(rating.aspect)
             self.scales[rating.aspect] = judged.rubrics.name(rating.aspect), levels
-            _count(self.rated, (model, rating.aspect), Scale(levels).of(rating.value, rating.levels))
+            if rating.levels == levels:
+                _count(self.rated, (model, rating.aspect), rating.value)
+        scale = judged.scale
         for index, response in enumerate(judged.row.responses):
             for value in judged.said_of(index):
-                _count(self.people, response.model, value)
+                _count(self.people, response.model, on_five(value, scale.levels))
         compared = judged.comparisons
         self.pairs += len(compared)
         self.changed += sum(c.changed for c in compared)

@@ -33,9 +33,6 @@ class NotWritten(ValueError):
     """A row that the readers of a format would refuse, or read wrongly. The message says why, the same for all of a kind."""
 
 
-"""From which rating on a response is good without a decision of people, and up to which one it is bad."""
-
-
 def provenance(judged: ReviewedRow, run: str, task: str) -> Line:
     """Where a line comes from and who let it through. `reviewed` is False for a row that nobody has finished with."""
     return {

@@ -58,7 +58,7 @@ class Export:
         "",
         "Only rows whose exported response passes these checks: all, or names with commas between. Empty: checked or not.",
     )
-    margin: float = setting(0.5, "Least difference between the ratings of a pair, 0 to 4.")
+    margin: float = setting(0.5, "Least difference between the ratings of a pair, on the rubric's levels.")
     original_pairs: bool = setting(True, "A corrected text makes a pair with its original; else only ratings do.")
     reasoning: bool = setting(
         False, "Keep a model's thoughts beside its answer, as reasoning_content of the message.", label="With thoughts"

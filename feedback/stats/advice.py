@@ -5,6 +5,7 @@ A sentence says the figure, its 95 % interval and what it comes from. None is gi
 
 from collections.abc import Mapping
 
+from feedback.rubrics import STANDARD_LEVELS
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import Histogram
 from feedback.stats.length_bias import ByLength
@@ -16,7 +17,7 @@ CHANCE, GOOD = 0.5, 0.8
 ALPHA_LOW = 0.4
 """Below, reviewers agree too little for their decisions to be relied on (Krippendorff 2004 asks for 0.667 at least)."""
 MUCH_HIGHER = 0.5
-"""Points on the scale by which a labeller is too kind, or too strict."""
+"""Points of a scale of five by which a labeller is too kind, or too strict; in proportion on others."""
 LONG_WINS = 0.3
 ONE_VALUE = 0.9
 MARKED_SHARE = 0.05
@@ -35,8 +36,11 @@ def on_reviewers(agreement: Agreement) -> str:
     )
 
 
-def on_labeller(agreement: Agreement, aspect: str) -> str:
-    """A sentence on what to do about how the labeller decides and rates beside people, under one aspect; "" for none."""
+def on_labeller(agreement: Agreement, aspect: str, levels: int = STANDARD_LEVELS) -> str:
+    """A sentence on what to do about how the labeller decides and rates beside people, under one aspect; "" for none.
+
+    The aspect has so many `levels`.
+    """
     measures = {measure.name: measure for measure in agreement.labeller.get(aspect, ())}
     sentences = []
     same = measures.get(DECISION)
@@ -53,9 +57,12 @@ def on_labeller(agreement: Agreement, aspect: str) -> str:
             )
     apart = measures.get("people minus labeller")
     if apart is not None and apart.low is not None and apart.high is not None:
-        if apart.high <= -MUCH_HIGHER:
-            sentences.append(f"The labeller is too kind ({_figure('people minus labeller', apart)}): filter from 5 on.")
-        elif apart.low >= MUCH_HIGHER:
+        much = MUCH_HIGHER * (levels - 1) / (STANDARD_LEVELS - 1)
+        if apart.high <= -much:
+            sentences.append(
+                f"The labeller is too kind ({_figure('people minus labeller', apart)}): filter from {levels} on."
+            )
+        elif apart.low >= much:
             sentences.append(
                 f"The labeller is too strict ({_figure('people minus labeller', apart)}): filter from a lower rating on."
             )

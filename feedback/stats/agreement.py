@@ -15,7 +15,7 @@ from typing import Any
 
 from feedback.rating_summary import kept, rounded
 from feedback.reviewed_row import ReviewedRow
-from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics
+from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics, on_five
 from feedback.stats.measures import Measure, alpha_between, difference, share, weighted_kappa
 from feedback.types import Verdict, left_out
 
@@ -94,7 +94,8 @@ def agreement(
 ) -> Agreement:
     """The measures of audit rows. Holds numbers only, not the rows.
 
-    A person's rating that names no aspect is set beside the labeller's only aspect, or beside its mean over all of them.
+    A person's rating that names no aspect, on 1 to 5, is set beside the labeller's only aspect where that has 5 levels, else
+    beside its mean over all of them put on 1 to 5.
     People rate under `aspects` (None for not known), and `per_record` of them review each record: what can't
     come to a number by that says so, in place of how many more are needed.
     """
@@ -119,14 +120,17 @@ def agreement(
         for aspect, opinions in labelled(judged).items():
             responses[aspect] += len(opinions)
             comparison = compared[aspect]
-            comparison.levels = judged.scale.levels if not aspect else rubrics.scale(aspect)
+            comparison.levels = rubrics.scale(aspect)
             _compare(comparison, judged, people, aspect, opinions)
         units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
         for aspect, by_response in _rated(people, rubrics).items():
             units[f"rating {aspect}"].append(list(by_response.values()))
     named = {aspect for aspect in compared if aspect}
-    if len(named) == 1:  # then its mean over all aspects is that one's
-        compared[min(named)].pairs += compared.pop("").pairs
+    of_all = compared.get("", _Compared())
+    if len(named) == 1 and (not of_all.pairs or rubrics.scale(min(named)) == STANDARD_LEVELS):
+        # then its mean over all aspects is that one's
+        compared.pop("", None)
+        compared[min(named)].pairs += of_all.pairs
         aspects = [min(named), *aspects] if aspects is not None and "" in aspects else aspects
         for counts in (accepted, unknown):
             counts[min(named)] += counts.pop("", 0)
@@ -167,7 +171,8 @@ def agreement(
 
 
 def labelled(judged: ReviewedRow) -> dict[str, dict[int, float]]:
-    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects, on the row's scale.
+    """{aspect: {index of a response: the labeller's mean over repeats}}; under "" its mean over all aspects, on the row's scale,
+    where it rated responses.
 
     What was rated on another scale, under an earlier version of its rubric, is left out.
     """
@@ -184,7 +189,7 @@ def labelled(judged: ReviewedRow) -> dict[str, dict[int, float]]:
         index: fmean(scale.of(o[index], judged.rubrics.scale(name)) for name, o in means.items() if index in o)
         for index in responses
     }
-    return {**means, "": overall} if overall else {}
+    return {**means, **({"": overall} if overall else {})}
 
 
 def _compare(
@@ -197,6 +202,8 @@ def _compare(
         comparison.decisions += [
             keeps == (v.decision == "approve") for v in people if v.decision in ("approve", "reject")
         ]
+    if not aspect:  # people rate under no aspect on 1 to 5
+        opinions = {index: on_five(value, judged.scale.levels) for index, value in opinions.items()}
     pairs = [
         (value, opinions[index])
         for verdict in people

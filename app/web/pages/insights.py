@@ -274,7 +274,7 @@ def agreement(view: RunView) -> Markup:
     tables = joined(
         _measures(view.rubrics.title(aspect), measures)
         + _caveat(agreement.left_out(aspect))
-        + _advice(advice.on_labeller(agreement, aspect))
+        + _advice(advice.on_labeller(agreement, aspect, view.rubrics.scale(aspect)))
         for aspect, measures in agreement.labeller.items()
     )
     body = tables or fragments.note("Nobody has reviewed a row that the labeller rated yet.")

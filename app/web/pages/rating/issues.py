@@ -76,7 +76,8 @@ def _wide(view: RunView, issue: Wide) -> Markup:
 def _why(view: RunView, issue: Wide) -> str:
     """What was said, in words."""
     if issue.why == "labellers":
-        return f"one labeller gave {issue.low:.2g} for {view.rubrics.name(issue.aspect)}, another {issue.high:.2g}."
+        one, another = (_of_levels(f"{value:.2g}", issue.levels) for value in (issue.low, issue.high))
+        return f"one labeller gave {one} for {view.rubrics.name(issue.aspect)}, another {another}."
     ratings = [r for r in view.rows.ratings(issue.row) if r.response == issue.response and r.value is not None]
     if issue.why == "repeats":
         values = [f"{r.value:g}" for r in sorted(ratings, key=lambda r: r.repeat) if r.aspect == issue.aspect]
@@ -84,11 +85,12 @@ def _why(view: RunView, issue: Wide) -> str:
         return f"asked {len(values)} times for {view.rubrics.name(issue.aspect)}, the labeller gave {given}."
     ordered = sorted(ratings, key=lambda r: on_five(r.value or 0, r.levels))
     low, high = ordered[0], ordered[-1]
-    return f"{_of_levels(high)} for {view.rubrics.name(high.aspect)}, but {_of_levels(low)} for {view.rubrics.name(low.aspect)}."
+    most, least = (_of_levels(f"{rating.value:g}", rating.levels) for rating in (high, low))
+    return f"{most} for {view.rubrics.name(high.aspect)}, but {least} for {view.rubrics.name(low.aspect)}."
 
 
-def _of_levels(rating: Rating) -> str:
-    return f"{rating.value:g}" if rating.levels == STANDARD_LEVELS else f"{rating.value:g} of {rating.levels}"
+def _of_levels(value: str, levels: int) -> str:
+    return value if levels == STANDARD_LEVELS else f"{value} of {levels}"
 
 
 def _item(pill: Markup, instruction: str, why: str, raw: Markup, row: str) -> Markup:

@@ -1,6 +1,6 @@
 """Which rows the page Review shows: search, filters and order, as fields over the rows."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -78,11 +78,7 @@ def build(board: Board) -> None:
 
 
 def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
-    choosing = {
-        "aspect": aspects, "model": models, "order": orders, "reviewer": reviewers, "reason": reasons, "sample": samples,
-        "rating": bands, "value": levels,
-        "check": checks,
-    }  # fmt: skip
+    choosing = _choosing()
     for name, (label, choices) in named.items():
         field = gr.Dropdown(
             cast(Any, choices), value="", label=label, show_label=False, container=False, interactive=True, scale=1,
@@ -91,6 +87,14 @@ def _fields(board: Board, named: dict[str, tuple[str, Choices]]) -> None:
         board.form.add(f"browse.{name}", field)
         if name in choosing:
             board.dress(field, choosing[name])
+
+
+def _choosing() -> dict[str, Callable[[RunView], Any]]:
+    """What the fields whose choices depend on the run are dressed by."""
+    return {
+        "aspect": aspects, "model": models, "order": orders, "reviewer": reviewers, "reason": reasons, "sample": samples,
+        "rating": bands, "value": levels, "spread": spreads, "check": checks,
+    }  # fmt: skip
 
 
 def asked(act: Act) -> Done:
@@ -142,19 +146,34 @@ def aspects(view: RunView) -> Any:
 
 def scale(view: RunView) -> int:
     """The levels of the aspect that is chosen, or of all of them; 5 where they differ."""
+    scales = _scales(view)
+    return scales.pop() if len(scales) == 1 else STANDARD_LEVELS
+
+
+def _scales(view: RunView) -> set[int]:
     names = view.rows.aspects() if view.run else []
     chosen_aspect = str(view.filled.get("browse.aspect") or "")
-    scales = {view.rubrics.scale(name) for name in ([chosen_aspect] if chosen_aspect in names else names)}
-    return scales.pop() if len(scales) == 1 else STANDARD_LEVELS
+    return {view.rubrics.scale(name) for name in ([chosen_aspect] if chosen_aspect in names else names)}
+
+
+def _step(view: RunView) -> float:
+    """The points of the scale that are one of 1 to 5."""
+    return (scale(view) - 1) / (STANDARD_LEVELS - 1)
 
 
 def bands(view: RunView) -> Any:
     """Low, middle and high ratings, with the ends that they have on the scale."""
-    step = (scale(view) - 1) / (STANDARD_LEVELS - 1)
-    low, high = (f"{1 + (end - 1) * step:g}" for end in (2.5, 3.5))
+    low, high = (f"{1 + (end - 1) * _step(view):g}" for end in (2.5, 3.5))
     names = [f"Lowest under {low}", f"Lowest {low} to {high}", f"Lowest {high} and more"]
     (any_rating, *_, missing), values = RATING, ("low", "middle", "high")
     return gr.update(choices=[any_rating, *zip(names, values, strict=True), missing])
+
+
+def spreads(view: RunView) -> Any:
+    """How far ratings lie apart, in points of the scale."""
+    any_spread, (_, apart), (_, far), repeats = WIDE
+    ends = [(f"Responses {points * _step(view):g} or more apart", value) for points, value in ((1, apart), (2, far))]
+    return gr.update(choices=[any_spread, *ends, repeats])
 
 
 def levels(view: RunView) -> Any:
@@ -230,7 +249,8 @@ def wanted(view: RunView) -> RowQuery:
     if not fields["order"] and view.counts.sent:
         fields["order"] = QUEUE_ORDER
     fields["order"] = "" if fields["order"] == OWN_ORDER else fields["order"]
-    return RowQuery(**cast(Any, fields), person=view.person)
+    on_five = bool(fields["value"]) and len(_scales(view)) > 1
+    return RowQuery(**cast(Any, fields), person=view.person, on_five=on_five)
 
 
 def chosen(view: RunView) -> list[str]:
@@ -283,9 +303,7 @@ def _described(view: RunView, name: str, value: str) -> str:
     if name == "text":
         return f"the text “{value.strip()[:80]}”"
     choices = {**FIRST, **MORE}[name][1]
+    if name in (choosing := _choosing()):
+        choices = choosing[name](view).get("choices", choices)
     label = next((label for label, known in choices if known == value), value)
-    if name == "check":
-        label = next(label for label, known in checks_of(view) if known == value)
-    if name == "reason" and view.run is not None:
-        label = next(reason_label(item) for item in view.reviews.reasons() if item.name == value)
     return f"{LABELS[name].lower()} “{label}”"

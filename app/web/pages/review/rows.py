@@ -249,9 +249,13 @@ def _ratings(view: RunView, judged: ReviewedRow, index: int) -> Markup:
         if rating.response == index:
             by_aspect[rating.aspect].append(rating)
     values = {aspect: [r.value for r in ratings if r.value is not None] for aspect, ratings in by_aspect.items()}
-    lowest = min(by_aspect, key=lambda aspect: fmean(values[aspect]) if values[aspect] else 0.0) if by_aspect else ""
     if not by_aspect:
         return markup('<div class="chips"></div><div class="whys"></div>')
+
+    def height(aspect: str) -> float:
+        return on_five(fmean(values[aspect]), by_aspect[aspect][0].levels) if values[aspect] else 0.0
+
+    lowest = min(by_aspect, key=height)
     names = judged.rubrics
     chips = joined(_chip(names, aspect, values[aspect], by_aspect[aspect], aspect == lowest) for aspect in by_aspect)
     whys = joined(
