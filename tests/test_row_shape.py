@@ -28,6 +28,7 @@ from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.exports.formats import FORMATS
 from feedback.exports.row_columns import named
 from feedback.exports.selection import Export, export
+from feedback.types import Checked
 from tasks import TextGeneration
 from tasks.errors import InputError, SettingsError
 from tasks.row_shape import SHAPE, Field, columns, pretty
@@ -459,6 +460,17 @@ def test_a_column_that_a_format_has_keeps_its_name() -> None:
         "answer": "field_field_answer",
         "field_answer": "field_answer",
     }
+
+
+def test_fields_do_not_stand_in_the_way_of_what_checks_say(tmp_path: Path) -> None:
+    kinds = dict.fromkeys(("decision_by", "failed_checks", "checks", "tools"), "text")
+    text, path = pretty(dict.fromkeys(kinds, "x")), tmp_path / "x.jsonl"
+    row = replace(shaped(), responses=(Response(text, "pen"),), origin={SHAPE: kinds})
+    reviewed = replace(judged(verdict(), row=row, ratings=()), checks=[Checked(0, "length", False, "short", False)])
+    export([reviewed], Export(), path, "run", "Task")
+    line = json.loads(path.read_text())
+    assert (line["decision_by"], line["failed_checks"]) == ("people", ["length"])
+    assert [line[f"field_{name}"] for name in kinds] == ["x"] * 4
 
 
 def test_the_fields_are_columns_of_dataframes_and_of_later_runs(tmp_path: Path, store: Store, work: Work) -> None:
