@@ -70,7 +70,10 @@ class Check:
         """Whether the response to the row passes; one longer than any answer is not looked at. Raises nothing."""
         if len(response.text) > LONGEST_RESPONSE:
             return failed(f"too long to check: more than {LONGEST_RESPONSE:,} characters")
-        return self.verdict(row, response)
+        try:
+            return self.verdict(row, response)
+        except (ValueError, ArithmeticError, RecursionError, MemoryError):
+            return failed("can't be checked")
 
     def verdict(self, row: Row, response: Response) -> CheckResult:
         """The same of a response of any likely length: what each kind of check says for itself."""
