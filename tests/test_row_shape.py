@@ -257,6 +257,7 @@ def test_an_answer_is_read_as_models_write_it(answer: str) -> None:
         ({"age": "seven"}, "age is not a whole number"),
         ({"age": 7.5}, "age is not a whole number"),
         ({"age": 2**70}, "a number is too large"),
+        ({"age": 1e300}, "a number is too large"),
         ({"height": float("nan")}, "a number is infinite or undefined"),
         ({"height": float("inf")}, "a number is infinite or undefined"),
         ({"name": " "}, "name is too short"),
@@ -338,6 +339,12 @@ def test_a_schema_of_ones_own() -> None:
         assert found.origin[SHAPE] == {"name": "text", "born": "whole number", "pets": "JSON"}
         bad = json.dumps({**answer, "name": "anna"})
         assert dropped(made(task, {"instruction": "x"}, told(bad, bad)))[0] == "name does not match its pattern"
+
+
+def test_a_whole_number_that_no_column_holds() -> None:
+    stored = replace(shaped({"n": 1e300}), origin={SHAPE: {"n": "whole number"}})
+    assert columns(stored, stored.responses[0].text) is None
+    assert columns(stored, '{"n": 1e18}') == {"n": 10**18}
 
 
 def test_a_column_of_the_input_is_not_written_over() -> None:
