@@ -228,6 +228,7 @@ def test_the_command_checks_by_another_recipe(command: Command, tmp_path: Path) 
     done = command("check", "last", "--recipe", str(tmp_path / "checks.toml"), "--json").json
     assert done["rows_checked"] == 3 and done["checks"][0]["failed"] == 3
     assert "check contains: 3 of 3 responses failed" in command("check", "last").out
+    assert "plain.toml has no checks" in command("check", "last", "--recipe", str(tmp_path / "plain.toml")).err
     assert command("runs", "last", "--json").json["runs"][0]["checks"][0]["rows"] == 3
     none = command("export", "last", "--unreviewed", "--checks", "all", "--to", str(tmp_path / "none.jsonl"))
     assert none.code == 1 and "It must pass the checks contains" in none.err

@@ -322,10 +322,12 @@ def check(
     with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)
+        checks = recipe_of(run).checks if recipe_file is None else load(recipe_file).checks
+        if not checks:
+            named = f"run {run.id}" if recipe_file is None else f"recipe {recipe_file}"
+            raise RunError(f"The {named} has no checks.", terminal="Name a recipe with [[checks]]: --recipe FILE.")
         if recipe_file is not None:
-            run = amend(store, run, checks=load(recipe_file).checks)
-        if not recipe_of(run).checks:
-            raise RunError(f"The run {run.id} has no checks.", terminal="Name a recipe with [[checks]]: --recipe FILE.")
+            run = amend(store, run, checks=checks)
         rows = workflow.check(workspace, run)
         result: dict[str, Any] = {"run": run.id, "rows_checked": rows, "checks": output.checks_of(store, run)}
         if as_json:
