@@ -14,7 +14,7 @@ from app.review.reviewed_rows import judged_page
 from app.runs import forecast
 from app.store.store import Store
 from feedback.rubrics import WHOLE_ROW, Rubric
-from tests.conftest import Work
+from tests.conftest import Command, Work
 from tests.make_workspace import make_workspace
 from tests.servers import FakeOpenAI
 
@@ -149,3 +149,18 @@ def test_a_recipe_with_a_hostile_rubric(tmp_path: Path, store: Store, work: Work
         ]
         assert any(question in prompt and "2 = {{ config }}" in prompt for prompt in prompts)
         assert parse(recipe_of(run).dump()).rubrics[0].question == question
+
+
+def test_the_command_tries_a_rubric_with_the_labeller_of_its_recipe(command: Command, tmp_path: Path) -> None:
+    file, rows, rubrics = tmp_path / "recipe.toml", tmp_path / "rows.txt", tmp_path / "rubrics.toml"
+    rubric = '[[rubrics]]\nname = "Tone"\nquestion = "Is it kind?"\nlevels = ["no", "yes"]\n'
+    rubrics.write_text(rubric, encoding="utf-8")
+    rows.write_text("Name a river.\tThe Loire.\n", encoding="utf-8")
+    recipe = f'rows = 1\n[task]\nkind = "magpie"\n[generator]\npreset = "scripted"\n{rubric}'
+    file.write_text(f'{recipe}[labeller]\nprest = "scripted"\n', encoding="utf-8")
+    typo = command("rubric-check", file, "--rows", rows)
+    assert typo.code == 1 and "prest" in typo.err
+    file.write_text(f'{recipe}[labeller]\npreset = "scripted"\n', encoding="utf-8")
+    assert "Tone:" in command("rubric-check", file, "--rows", rows).out
+    none = command("rubric-check", rubrics)
+    assert none.code == 1 and "--rows FILE" in none.err and "paste" not in none.err
