@@ -341,6 +341,28 @@ def test_a_schema_of_ones_own() -> None:
         assert dropped(made(task, {"instruction": "x"}, told(bad, bad)))[0] == "name does not match its pattern"
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "minimum": 6},
+        {"type": "integer", "minimum": 1900},
+        {"type": "integer", "maximum": -3},
+        {"type": "number", "minimum": 0.5, "maximum": 1.0},
+        True,
+        {"const": 7},
+        {"type": ["integer", "null"]},
+        {"$ref": "#/$defs/year"},
+        {"type": "array", "items": {"$ref": "#/$defs/year"}, "minItems": 5, "maxItems": 3_000_000},
+        {"type": "array", "maxItems": 3_000_000},
+        {"type": "null"},
+    ],
+)
+def test_the_scripted_model_answers_to_any_small_schema(schema: Any) -> None:
+    whole = {"properties": {"n": schema}, "required": ["n"], "$defs": {"year": {"type": "integer", "minimum": 1900}}}
+    found = row(made(TextGeneration(schema=whole), {"instruction": "A number."}, Model()))
+    assert len(found.responses[0].text) < 2_000
+
+
 def test_a_whole_number_that_no_column_holds() -> None:
     stored = replace(shaped({"n": 1e300}), origin={SHAPE: {"n": "whole number"}})
     assert columns(stored, stored.responses[0].text) is None
