@@ -97,3 +97,5 @@ def test_code_blocks() -> None:
         and code_of("no block", "go") == "no block"
     )
     assert without_code(text) == "a\nb\nc ``` d"
+    parted = '```json\r\n{"a": "b\u2028c\x85d"}\r\n```\r\n'
+    assert blocks(parted) == [("json", '{"a": "b\u2028c\x85d"}')] and without_code(parted) == ""
