@@ -53,6 +53,8 @@ class Field:
     required: bool = setting(True, "Every row has a value here.")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "description", without_surrogates(self.description))
+        object.__setattr__(self, "choices", tuple(map(without_surrogates, self.choices)))
         called = f"The field '{self.name}'"
         if not NAME.fullmatch(self.name) or len(self.name) > LONGEST_NAME:
             raise SettingsError(

@@ -342,6 +342,20 @@ def test_a_schema_of_ones_own() -> None:
 
 
 @pytest.mark.parametrize(
+    "task",
+    [
+        TextGeneration(schema='{"properties": {"a": {"type": "string", "description": "\\ud800"}}}'),
+        TextGeneration(schema={"properties": {"a": {"enum": ["\ud800"]}}}),
+        TextGeneration(fields=(Field(name="a", description="\ud800"),)),
+        TextGeneration(fields=(Field(name="a", kind="one of", choices=("\ud800",)),)),
+    ],
+)
+def test_half_a_character_is_in_no_shape(task: TextGeneration) -> None:
+    assert task.shape is not None
+    json.dumps([task.schema, json.loads(task.shape.schema), task.shape.prompt("A.")], ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
     "schema",
     [
         {"type": "integer", "minimum": 6},
