@@ -216,6 +216,17 @@ def test_a_correction_is_checked_itself(store: Store, tmp_path: Path) -> None:
     assert (line["row_id"], line["failed_checks"]) == (row.id, [])
 
 
+def test_a_correction_is_checked_to_the_corrected_instruction_and_once(store: Store) -> None:
+    run = with_run(store, 1, with_checks({"kind": "copied", "words": 3}))
+    row = store.rows.page(run.id, 0, 1)[0]
+    said = {"corrected-instruction": "Where is the old mill?", "corrected-response": "Where is the old mill, you ask."}
+    approve(store, row.id, said)
+
+    (first,), (again,) = ((one for judged in judged_rows(store, run) for one in judged.correction_checks) for _ in "ab")
+    assert not first.passed and "where is the" in first.reason
+    assert again.reason is first.reason  # the same object, not one made anew
+
+
 # -- the command and Argilla
 
 

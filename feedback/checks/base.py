@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from feedback.types import Checked
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Response, Row
@@ -92,12 +91,6 @@ def quoted(text: str, most: int = 60) -> str:
     """A text as a reason names it: one line in quotes, cut where it is long, without what moves or turns writing."""
     line = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text[: 4 * most].split()))
     return f"“{line[:most]}…”" if len(line) > most or len(text) > 4 * most else f"“{line}”"
-
-
-def checked(check: Check, row: Row, index: int) -> Checked:
-    """The verdict on one response of a row, as it is kept."""
-    result = check.result(row, row.responses[index])
-    return Checked(index, check.called, result.passed, result.reason, check.reject)
 
 
 def identity_of(checks: Sequence[Check]) -> str:
