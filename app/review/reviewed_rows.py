@@ -12,7 +12,7 @@ from app.store.columns import dumps
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
-from feedback.checks.base import Check, CheckResult
+from feedback.checks.base import Check, CheckResult, identity_of
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
 from feedback.reviewed_row import MergeRule, ReviewedRow
@@ -39,16 +39,20 @@ class Foreseen:
     alike: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Why rows give none, where the format's readers would refuse them."""
+    unchecked: int = 0
+    """Rows of the run that its checks did not look at yet."""
 
 
 def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
     """What `export` would write, without writing it; before it is shuffled and split."""
     examples: list[dict[str, Any]] = []
-    lines, passed, kind = 0, Passed(), recipe.read(run.recipe).kind
+    run_recipe = recipe.read(run.recipe)
+    lines, passed, kind, mark = 0, Passed(), run_recipe.kind, identity_of(run_recipe.checks)
     for _, row_lines in lines_of(judged_rows(store, run), for_run(run, to), run.id, kind, passed):
         lines += len(row_lines)
         examples.extend(row_lines[: first - len(examples)])
-    return Foreseen(examples, lines, passed.lineless, passed.alike, passed.reasons)
+    unchecked = store.checks.number_lacking(run.id, mark) if mark else 0
+    return Foreseen(examples, lines, passed.lineless, passed.alike, passed.reasons, unchecked)
 
 
 def for_run(run: Run, to: Export) -> Export:
