@@ -196,7 +196,21 @@ def load(path: Path) -> Recipe:
         data = read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise SettingsError(f"The recipe {path} can't be read: {error.strerror}.") from error
-    recipe = decoded(data, f"The recipe {path}", as_json=path.suffix.lower() == ".json")
+    return _at(path, decoded(data, f"The recipe {path}", as_json=path.suffix.lower() == ".json"))
+
+
+def load_if_recipe(path: Path) -> Recipe | None:
+    """The recipe in a file; None for one without a task, as of rubrics alone. Raises SettingsError."""
+    try:
+        data = read_regular(path, LARGEST_FILE)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}.") from error
+    values = tables(data, path.name, as_json=path.suffix.lower() == ".json")
+    return _at(path, parse(values)) if "task" in values else None
+
+
+def _at(path: Path, recipe: Recipe) -> Recipe:
+    """The recipe with the path of its inputs counted from its file's folder."""
     if recipe.inputs.path:
         recipe = replace(
             recipe,

@@ -105,6 +105,7 @@ def push(
     watch_vectors: Callable[[Vectors], None] = lambda vectors: None,
 ) -> Sent:
     """Sends the rows of a run to Argilla, those to audit first. Rows that are there already, unchanged, are not sent again.
+    Those that were not checked yet are first.
 
     `withdraw` takes the records of rows that the run does not have any more out of Argilla. `watch` is told what was sent, of
     how many rows; `watch_vectors` who asks an embedding model, where there is one. Raises RunError if there is nothing to send,
@@ -113,6 +114,7 @@ def push(
     from app.review.push_plan import push_run
     from app.runs.embeddings import vectors_for
 
+    check(workspace, run)
     with vectors_for(workspace, run, watch_vectors) as vectors:
         return push_run(
             workspace,

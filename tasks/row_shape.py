@@ -53,6 +53,8 @@ class Field:
     required: bool = setting(True, "Every row has a value here.")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "description", without_surrogates(self.description))
+        object.__setattr__(self, "choices", tuple(map(without_surrogates, self.choices)))
         called = f"The field '{self.name}'"
         if not NAME.fullmatch(self.name) or len(self.name) > LONGEST_NAME:
             raise SettingsError(
@@ -182,12 +184,21 @@ class RowShape:
             why = why or ("the answer was cut off" if answer.cut_off else "it is not a JSON object")
             return None, [why]
         value = self._meant(without_halves(value))
-        if why := _unheld(value):
+        if why := _unheld(value) or self._too_large(value):
             return None, [why]
         if problems := json_schema.problems(self.schema, value):
             return None, problems
         order = [name for name in self.kinds if name in value]
         return {name: value[name] for name in (*order, *(name for name in value if name not in self.kinds))}, []
+
+    def _too_large(self, value: Mapping[str, Any]) -> str:
+        """Why a column of whole numbers can't hold what is one by JSON Schema, 1e300; "" where it can."""
+        whole = [value.get(name) for name, kind in self.kinds.items() if kind == "whole number"]
+        return (
+            ""
+            if all(_is_held(number) for number in whole if isinstance(number, int | float))
+            else "a number is too large"
+        )
 
     def _meant(self, value: dict[str, Any]) -> dict[str, Any]:
         """The values under the fields' own names, each as its field reads it."""
@@ -291,7 +302,7 @@ def _cell(value: Any, kind: str) -> Any:
     match kind:
         case "text" | "one of" if isinstance(value, str):
             return value
-        case "whole number" if _is_number(value) and float(value).is_integer():
+        case "whole number" if _is_number(value) and _is_held(value) and float(value).is_integer():
             return int(value)
         case "number" if _is_number(value):
             return float(value)
@@ -336,6 +347,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_held(number: float) -> bool:
+    """True where a column of whole numbers has room for it."""
+    return -LARGEST <= number < LARGEST
+
+
 def _unheld(value: Any, depth: int = 0) -> str:
     """Why no column holds a value: a number that is none or too large, a nesting without end; "" for one that fits."""
     if depth > json_schema.DEEPEST:
@@ -343,7 +359,7 @@ def _unheld(value: Any, depth: int = 0) -> str:
     if _is_number(value):
         if isinstance(value, float) and not math.isfinite(value):
             return "a number is infinite or undefined"
-        return "a number is too large" if isinstance(value, int) and not -LARGEST <= value < LARGEST else ""
+        return "a number is too large" if isinstance(value, int) and not _is_held(value) else ""
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return next((why for inner in inside if (why := _unheld(inner, depth + 1))), "")
 

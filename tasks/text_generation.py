@@ -19,7 +19,7 @@ from tasks.columns.missing_values import python_value, python_values
 from tasks.errors import CallRefused, InputError, SettingsError
 from tasks.models.base import Completion, Model
 from tasks.prompts import columns_in, render_foreign, rendered_at_once
-from tasks.row_shape import PROMPT, SHAPE, Field, RowShape, pretty, shape_of
+from tasks.row_shape import PROMPT, SHAPE, Field, RowShape, pretty, shape_of, without_halves
 from tasks.settings import setting
 from tasks.types import Dropped, Message, Response, Row, Unit
 
@@ -147,9 +147,9 @@ class TextGeneration(Task):
 
 
 def _as_text(schema: str | Mapping[str, Any]) -> str:
-    """A JSON schema as text, the same for the same one; what is no JSON as it is. Raises SettingsError."""
+    """A JSON schema as text, the same for the same one, as UTF-8 can hold it; what is no JSON as it is. Raises SettingsError."""
     try:
-        value = json.loads(schema) if isinstance(schema, str) else schema
+        value = without_halves(json.loads(schema) if isinstance(schema, str) else schema)
         return json.dumps(value, indent=2, ensure_ascii=False) if value or isinstance(schema, str) else ""
     except (ValueError, TypeError, RecursionError) as error:
         if isinstance(schema, str):

@@ -1,6 +1,10 @@
 """Responses that copy a passage of the prompt, and that do not."""
 
-from tests.check_cases import Case, wrong
+import time
+import tracemalloc
+
+from tasks.types import Response, Row
+from tests.check_cases import Case, check, wrong
 
 PROMPT = "Explain to a child why the tide rises twice a day and why it is late by an hour tomorrow."
 LONG = {"prompt": PROMPT}
@@ -59,3 +63,15 @@ CASES: list[Case] = [
 
 def test_copied() -> None:
     assert wrong("copied", CASES) == []
+
+
+def test_long_passages_take_no_more_than_short_ones() -> None:
+    text = " ".join(f"w{k}" for k in range(33_000))
+    row = Row(({"role": "user", "content": text},), (), {})
+    tracemalloc.start()
+    began = time.process_time()
+    assert check("copied", words=1000).result(row, Response(text[1:], "m")).passed is False
+    assert check("copied", words=1000).result(row, Response(text[::-1], "m")).passed
+    took, (_, most) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50_000_000 and took < 5

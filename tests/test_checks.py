@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from feedback.checks import CHECKS
-from feedback.checks.base import LONGEST_RESPONSE, NOT_SETTINGS, identity_of
+from feedback.checks.base import LONGEST_RESPONSE, NOT_SETTINGS, Check, CheckResult, identity_of
 from feedback.checks.bounded import OutOfTime, time_limit
 from feedback.checks.code_blocks import blocks, code_of, without_code
 from tasks.errors import SettingsError
@@ -46,6 +46,16 @@ def test_every_hostile_response_gets_a_verdict(kind: str, settings: dict[str, An
 def test_a_response_that_is_too_long_is_not_looked_at() -> None:
     long = Response("a" * (LONGEST_RESPONSE + 1), "m")
     assert "too long to check" in check("contains", text="a").result(ROW, long).reason
+
+
+def test_what_a_check_did_not_foresee_is_a_verdict() -> None:
+    for error in (ValueError, ZeroDivisionError, RecursionError, MemoryError):
+
+        class Odd(Check):
+            def verdict(self, row: Row, response: Response, error: type[Exception] = error) -> CheckResult:
+                raise error("odd")
+
+        assert Odd().result(ROW, Response("a", "m")) == CheckResult(False, "can't be checked")
 
 
 def test_what_decides_nothing_is_not_in_the_identity() -> None:
@@ -87,3 +97,5 @@ def test_code_blocks() -> None:
         and code_of("no block", "go") == "no block"
     )
     assert without_code(text) == "a\nb\nc ``` d"
+    parted = '```json\r\n{"a": "b\u2028c\x85d"}\r\n```\r\n'
+    assert blocks(parted) == [("json", '{"a": "b\u2028c\x85d"}')] and without_code(parted) == ""

@@ -312,6 +312,17 @@ def test_the_recipe_on_the_card_has_nothing_of_this_machine(store: Store, here: 
     recipe.parse(dict(about.recipe))
 
 
+def test_the_card_says_how_checks_are_set(store: Store) -> None:
+    tables = [
+        {"kind": "length", "most": 90},
+        {"kind": "contains", "text": "a" * 300},
+        {"kind": "refusal", "reject": True},
+    ]
+    made = recipe.read(json.dumps({"name": "x", "rows": 1, "task": {"kind": "magpie"}, "checks": tables}))
+    length, contains, refusal = facts(store.runs.create("c", "x", "me", "{}", 7, ""), made).checks
+    assert length.endswith(". (most: 90)") and contains.endswith(f'(text: "{"a" * 199}…)') and "(" not in refusal
+
+
 SECRETS: dict[str, Any] = {
     "url": "https://me:s3cret@models.example.org/v1?key=s3cret",
     "key_env": "S3CRET_KEY",

@@ -25,7 +25,7 @@ from feedback.exports.selection import Export, Passed, export, lines
 from feedback.exports.train_test_split import TEST, TRAIN, Sides
 from feedback.exports.writers import LONGEST_CELL, MOST_ROWS, WRITERS, cell, check_length, is_formula, protected, xlsx
 from feedback.reviewed_row import ReviewedRow
-from feedback.types import sendable
+from feedback.types import Checked, sendable
 from tasks.errors import SettingsError, Stopped
 from tasks.types import Message, Response, Row
 from tests.make_reviewed_rows import RATINGS, ROW, judged, made_of, verdict
@@ -69,6 +69,21 @@ def rows(number: int, **answers: Any) -> list[ReviewedRow]:
 
 def wanted(found: list[ReviewedRow], form: str) -> list[dict[str, Any]]:
     return [sendable(line) for one in found for line in made_of(FORMATS[form].lines, one)]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("kind", WRITERS)
+def test_what_checks_say_is_in_every_kind_of_file(tmp_path: Path, form: str, kind: str) -> None:
+    """Though all pass and nobody decided: columns in which no line holds anything. A row that was not checked has them too."""
+    passing = [Checked(k, "length", True, "long enough", False) for k in range(2)]
+    found = [replace(one, verdicts=(), checks=passing) for one in rows(3, rating_1=5)] + rows(1)
+    to = Export(format=form, unreviewed=True)
+    done = export(found, to, tmp_path / f"out.{kind}", "run", "Task")
+    if kind == "xlsx":
+        columns = {head.value for head in next(openpyxl.load_workbook(done.path).worksheets[0].rows)}
+    else:
+        columns = set(loaded(kind, {"train": str(done.path)}, tmp_path)["train"].column_names)
+    assert {"decision_by", "failed_checks"} <= columns and ("checks" in columns) == (form == "raw")
 
 
 def loaded(kind: str, files: Any, tmp_path: Path) -> Any:

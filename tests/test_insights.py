@@ -176,6 +176,16 @@ def test_ratings_by_length_are_of_responses(store: Store, desk: AppState) -> Non
     assert stats.lengths(store, run)[""].n == 58  # ratings of older words count no more
 
 
+def test_ratings_by_length_are_on_the_levels_they_were_rated_on(store: Store) -> None:
+    """Under a rubric of ten levels that the recipe has no more."""
+    rating = replace(said(0, 8.0, "tone"), levels=10)
+    run = run_of(store, [([Response("Short one.", "a")], [rating])] * 3)
+    assert {aspect: one.levels for aspect, one in stats.lengths(store, run).items()} == {"": 10, "tone": 10}
+    mixed = run_of(store, [([Response("Short one.", "a")], [rating, said(0, 2.0)])] * 3, name="m")
+    found = stats.lengths(store, mixed)
+    assert {aspect: one.levels for aspect, one in found.items()} == {"": 5, "helpfulness": 5, "tone": 10}
+
+
 def test_plots_of_a_run_that_is_being_rated_are_there_at_once(
     tmp_path: Path, here: Settings, store: Store, desk: AppState
 ) -> None:

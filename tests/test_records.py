@@ -83,6 +83,16 @@ def test_a_models_name_is_one_that_argilla_takes(model: str, agent: str) -> None
     assert agent_of("m@2024") != agent_of("m#2024") != agent_of("m-2024")
 
 
+def test_a_row_that_was_not_checked_is_not_said_to_pass() -> None:
+    shape = replace(shape_of([ROW]), checks=True)
+
+    def failed(*names: str, checked: bool = True) -> Any:
+        place = replace(PLACE, failed=names if checked else None)
+        return item(ROW, (), shape, ABOUT, place)["metadata"].get("failed-checks")
+
+    assert (failed("length"), failed(), failed(checked=False)) == (["length"], ["none"], None)
+
+
 def test_a_record_without_responses_or_ratings() -> None:
     bare = Row((ASKED,), (), {"passage": "Water.", "title": "Rivers"}, id="r-1-0")
     shape = shape_of([bare])

@@ -28,6 +28,7 @@ from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.exports.formats import FORMATS
 from feedback.exports.row_columns import named
 from feedback.exports.selection import Export, export
+from feedback.types import Checked
 from tasks import TextGeneration
 from tasks.errors import InputError, SettingsError
 from tasks.row_shape import SHAPE, Field, columns, pretty
@@ -256,6 +257,7 @@ def test_an_answer_is_read_as_models_write_it(answer: str) -> None:
         ({"age": "seven"}, "age is not a whole number"),
         ({"age": 7.5}, "age is not a whole number"),
         ({"age": 2**70}, "a number is too large"),
+        ({"age": 1e300}, "a number is too large"),
         ({"height": float("nan")}, "a number is infinite or undefined"),
         ({"height": float("inf")}, "a number is infinite or undefined"),
         ({"name": " "}, "name is too short"),
@@ -337,6 +339,48 @@ def test_a_schema_of_ones_own() -> None:
         assert found.origin[SHAPE] == {"name": "text", "born": "whole number", "pets": "JSON"}
         bad = json.dumps({**answer, "name": "anna"})
         assert dropped(made(task, {"instruction": "x"}, told(bad, bad)))[0] == "name does not match its pattern"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        TextGeneration(schema='{"properties": {"a": {"type": "string", "description": "\\ud800"}}}'),
+        TextGeneration(schema={"properties": {"a": {"enum": ["\ud800"]}}}),
+        TextGeneration(fields=(Field(name="a", description="\ud800"),)),
+        TextGeneration(fields=(Field(name="a", kind="one of", choices=("\ud800",)),)),
+    ],
+)
+def test_half_a_character_is_in_no_shape(task: TextGeneration) -> None:
+    assert task.shape is not None
+    json.dumps([task.schema, json.loads(task.shape.schema), task.shape.prompt("A.")], ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "minimum": 6},
+        {"type": "integer", "minimum": 1900},
+        {"type": "integer", "maximum": -3},
+        {"type": "number", "minimum": 0.5, "maximum": 1.0},
+        True,
+        {"const": 7},
+        {"type": ["integer", "null"]},
+        {"$ref": "#/$defs/year"},
+        {"type": "array", "items": {"$ref": "#/$defs/year"}, "minItems": 5, "maxItems": 3_000_000},
+        {"type": "array", "maxItems": 3_000_000},
+        {"type": "null"},
+    ],
+)
+def test_the_scripted_model_answers_to_any_small_schema(schema: Any) -> None:
+    whole = {"properties": {"n": schema}, "required": ["n"], "$defs": {"year": {"type": "integer", "minimum": 1900}}}
+    found = row(made(TextGeneration(schema=whole), {"instruction": "A number."}, Model()))
+    assert len(found.responses[0].text) < 2_000
+
+
+def test_a_whole_number_that_no_column_holds() -> None:
+    stored = replace(shaped({"n": 1e300}), origin={SHAPE: {"n": "whole number"}})
+    assert columns(stored, stored.responses[0].text) is None
+    assert columns(stored, '{"n": 1e18}') == {"n": 10**18}
 
 
 def test_a_column_of_the_input_is_not_written_over() -> None:
@@ -459,6 +503,17 @@ def test_a_column_that_a_format_has_keeps_its_name() -> None:
         "answer": "field_field_answer",
         "field_answer": "field_answer",
     }
+
+
+def test_fields_do_not_stand_in_the_way_of_what_checks_say(tmp_path: Path) -> None:
+    kinds = dict.fromkeys(("decision_by", "failed_checks", "checks", "tools"), "text")
+    text, path = pretty(dict.fromkeys(kinds, "x")), tmp_path / "x.jsonl"
+    row = replace(shaped(), responses=(Response(text, "pen"),), origin={SHAPE: kinds})
+    reviewed = replace(judged(verdict(), row=row, ratings=()), checks=[Checked(0, "length", False, "short", False)])
+    export([reviewed], Export(), path, "run", "Task")
+    line = json.loads(path.read_text())
+    assert (line["decision_by"], line["failed_checks"]) == ("people", ["length"])
+    assert [line[f"field_{name}"] for name in kinds] == ["x"] * 4
 
 
 def test_the_fields_are_columns_of_dataframes_and_of_later_runs(tmp_path: Path, store: Store, work: Work) -> None:

@@ -22,7 +22,7 @@ from app.web.state import RunView
 from feedback.comparisons import Comparison, ranking
 from feedback.rubrics import WHOLE_ROW, Rubric
 from feedback.types import Rating
-from tests.conftest import Work
+from tests.conftest import Command, Work
 from tests.make_runs import made_of, with_run
 from tests.make_state import SOMEBODY, at_desk
 from tests.make_workspace import make_workspace
@@ -222,3 +222,18 @@ def test_a_ranking_of_responses_that_were_not_all_compared() -> None:
     found = ranking([Comparison(0, 2, "x", 0, (None, None)), Comparison(1, 3, "x", 0, (1, 1))])
     assert found is not None and sorted(found.order) == [0, 1, 2, 3] and found.order.index(1) < found.order.index(3)
     assert 0 <= found.sure <= 1
+
+
+def test_the_command_tries_a_rubric_with_the_labeller_of_its_recipe(command: Command, tmp_path: Path) -> None:
+    file, rows, rubrics = tmp_path / "recipe.toml", tmp_path / "rows.txt", tmp_path / "rubrics.toml"
+    rubric = '[[rubrics]]\nname = "Tone"\nquestion = "Is it kind?"\nlevels = ["no", "yes"]\n'
+    rubrics.write_text(rubric, encoding="utf-8")
+    rows.write_text("Name a river.\tThe Loire.\n", encoding="utf-8")
+    recipe = f'rows = 1\n[task]\nkind = "magpie"\n[generator]\npreset = "scripted"\n{rubric}'
+    file.write_text(f'{recipe}[labeller]\nprest = "scripted"\n', encoding="utf-8")
+    typo = command("rubric-check", file, "--rows", rows)
+    assert typo.code == 1 and "prest" in typo.err
+    file.write_text(f'{recipe}[labeller]\npreset = "scripted"\n', encoding="utf-8")
+    assert "Tone:" in command("rubric-check", file, "--rows", rows).out
+    none = command("rubric-check", rubrics)
+    assert none.code == 1 and "--rows FILE" in none.err and "paste" not in none.err

@@ -11,7 +11,7 @@ import pytest
 
 from app import recipe, workflow
 from app.review.argilla import Argilla
-from app.review.reviewed_rows import judged_rows
+from app.review.reviewed_rows import foresee, judged_rows
 from app.runs import row_checks, row_edits
 from app.runs.run_recipes import amend
 from app.store.row_search import RowQuery
@@ -180,6 +180,13 @@ def test_only_what_passes_goes_out(store: Store, tmp_path: Path) -> None:
         written(store, run, path, unreviewed=True, checks="two")
 
 
+def test_the_preview_counts_what_was_not_checked_yet(store: Store) -> None:
+    run, to = with_run(store, 5, with_checks(NO_THREE)), Export(unreviewed=True)
+    assert foresee(store, run, to).unchecked == 5
+    row_checks.check_run(store, run)
+    assert foresee(store, run, to).unchecked == 0
+
+
 def test_what_a_check_rejects_is_rejected_unless_people_approve(store: Store, tmp_path: Path) -> None:
     run = with_run(store, 5, with_checks({**NO_THREE, "reject": True}), responses=2)
     path = tmp_path / "rows.jsonl"
@@ -216,6 +223,17 @@ def test_a_correction_is_checked_itself(store: Store, tmp_path: Path) -> None:
     assert (line["row_id"], line["failed_checks"]) == (row.id, [])
 
 
+def test_a_correction_is_checked_to_the_corrected_instruction_and_once(store: Store) -> None:
+    run = with_run(store, 1, with_checks({"kind": "copied", "words": 3}))
+    row = store.rows.page(run.id, 0, 1)[0]
+    said = {"corrected-instruction": "Where is the old mill?", "corrected-response": "Where is the old mill, you ask."}
+    approve(store, row.id, said)
+
+    (first,), (again,) = ((one for judged in judged_rows(store, run) for one in judged.correction_checks) for _ in "ab")
+    assert not first.passed and "where is the" in first.reason
+    assert again.reason is first.reason  # the same object, not one made anew
+
+
 # -- the command and Argilla
 
 
@@ -228,6 +246,7 @@ def test_the_command_checks_by_another_recipe(command: Command, tmp_path: Path) 
     done = command("check", "last", "--recipe", str(tmp_path / "checks.toml"), "--json").json
     assert done["rows_checked"] == 3 and done["checks"][0]["failed"] == 3
     assert "check contains: 3 of 3 responses failed" in command("check", "last").out
+    assert "plain.toml has no checks" in command("check", "last", "--recipe", str(tmp_path / "plain.toml")).err
     assert command("runs", "last", "--json").json["runs"][0]["checks"][0]["rows"] == 3
     none = command("export", "last", "--unreviewed", "--checks", "all", "--to", str(tmp_path / "none.jsonl"))
     assert none.code == 1 and "It must pass the checks contains" in none.err
@@ -243,7 +262,6 @@ def test_argilla_filters_by_failed_checks(store: Store, where: Argilla, owner: R
 
     assert push() == (5, 0)
     run = amend(store, run, checks=with_checks(SAID_BY_0, NO_THREE).checks)
-    workflow.check(make_workspace(store), run)
     assert push() == (5, 0) and push() == (0, 5)  # into the dataset as it was there, which gets the property
     failed = {record["metadata"]["number"]: record["metadata"]["failed-checks"] for record in owner.records(name)}
     assert failed == {1: ["zero"], 2: ["zero"], 3: ["zero"], 4: ["zero", "no three"], 5: ["zero"]}

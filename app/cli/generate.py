@@ -15,14 +15,14 @@ from app.cli.options import AllowKey, AllowPath, AsJson, RunId, Strict, app, ope
 from app.cli.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
-from app.recipe import BUILT_IN, Recipe, example, load, load_rubrics, recipe_of
+from app.recipe import BUILT_IN, Recipe, example, load, load_if_recipe, load_rubrics, recipe_of
 from app.review import argilla as review_argilla
 from app.runs.run_recipes import amend
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
-from tasks.errors import ClaywrightError, InputError, SettingsError
+from tasks.errors import ClaywrightError, InputError
 from tasks.response_flags import MEANINGS
 
 
@@ -267,14 +267,6 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
         output.show(sent_words(result["sent"]))
 
 
-def _recipe_in(file: Path) -> Recipe | None:
-    """The recipe in a file; None for one that holds rubrics alone."""
-    try:
-        return load(file)
-    except SettingsError:
-        return None
-
-
 @app.command("rubric-check")
 def rubric_check(
     context: typer.Context,
@@ -290,8 +282,10 @@ def rubric_check(
 
     with opened(context) as workspace:
         store = workspace.store
-        recipe = recipe_of(store.runs.get(run)) if run else _recipe_in(file)
+        recipe = recipe_of(store.runs.get(run)) if run else load_if_recipe(file)
         tried = rubric_trial.rows_in(rows) if rows else store.rows.page(run, 0, rubric_trial.MOST_ROWS) if run else []
+        if not any(row.responses for row in tried):
+            raise InputError("There are no rows to try it on.", terminal="Name some: --run RUN, or --rows FILE.")
         labeller, judge = (recipe.labeller, recipe.rating) if recipe else (BUILT_IN, None)
         checks = [
             asyncio.run(rubric_trial.check(workspace, judge or UltraFeedback(), labeller, rubric, tried))
@@ -322,10 +316,12 @@ def check(
     with opened(context) as workspace:
         store = workspace.store
         run = store.runs.get(run_id)
+        checks = recipe_of(run).checks if recipe_file is None else load(recipe_file).checks
+        if not checks:
+            named = f"run {run.id}" if recipe_file is None else f"recipe {recipe_file}"
+            raise RunError(f"The {named} has no checks.", terminal="Name a recipe with [[checks]]: --recipe FILE.")
         if recipe_file is not None:
-            run = amend(store, run, checks=load(recipe_file).checks)
-        if not recipe_of(run).checks:
-            raise RunError(f"The run {run.id} has no checks.", terminal="Name a recipe with [[checks]]: --recipe FILE.")
+            run = amend(store, run, checks=checks)
         rows = workflow.check(workspace, run)
         result: dict[str, Any] = {"run": run.id, "rows_checked": rows, "checks": output.checks_of(store, run)}
         if as_json:

@@ -1,7 +1,8 @@
 """What a dataset's card on the Hub says of a run: nothing that is secret, nothing that belongs to this machine alone."""
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -10,6 +11,7 @@ from app.recipe import Recipe
 from app.review.argilla import for_trying
 from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
+from feedback.checks.base import NOT_SETTINGS, Check
 from feedback.exports.dataset_card import Facts
 from feedback.exports.selection import Export
 from feedback.reviewed_row import LATEST
@@ -22,6 +24,8 @@ NUMBERS = {
     "max_completion_tokens", "min_tokens", "xtc_probability", "xtc_threshold", "dry_multiplier", "dry_base",
     "dry_allowed_length", "logprobs", "top_logprobs", "do_sample", "ignore_eos", "dimensions",
 }  # fmt: skip
+LONGEST_SETTING = 200
+"""Characters of a check's setting that are shown."""
 TEXTS = {"stop", "reasoning_effort"}
 """Fields of a request that are published, where they hold numbers, or texts: how a model samples. Others may be secret."""
 
@@ -53,12 +57,27 @@ def facts(run: Run, recipe: Recipe) -> Facts:
         labeller=_named(recipe.labeller) if recipe.rating else "",
         rule=f"Decisions of several reviewers are merged by {people.decision}; of several corrections, {text} counts.",
         checks=[
-            f"{check.called}: {check.summary}"
+            f"{check.called}: {check.summary}{_settings(check)}"
             + (" What fails is rejected unless people approve it." if check.reject else "")
             for check in recipe.checks
         ],
         for_trying=for_trying(recipe),
     )
+
+
+def _settings(check: Check) -> str:
+    """What is set of a check otherwise than by default, as " (most: 5)"; long values are cut."""
+    values = {field.name: (getattr(check, field.name), field.default) for field in fields(check)}
+    shown = {
+        name: json.dumps(value, ensure_ascii=False, default=str)
+        for name, (value, default) in values.items()
+        if name not in NOT_SETTINGS and value != default
+    }
+    texts = [
+        f"{name}: {value[:LONGEST_SETTING]}{'…' if len(value) > LONGEST_SETTING else ''}"
+        for name, value in shown.items()
+    ]
+    return f" ({', '.join(texts)})" if texts else ""
 
 
 def _public(spec: ModelSpec) -> ModelSpec:

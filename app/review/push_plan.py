@@ -193,7 +193,8 @@ class _Push:
                         known[p["row"]].row, known[p["row"]].ratings, self.shape, self.about,
                         Place(
                             p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"],
-                            tuple(json.loads(p["arrangement"])), tuple(known[p["row"]].failed_checks),
+                            tuple(json.loads(p["arrangement"])),
+                            tuple(known[p["row"]].failed_checks) if known[p["row"]].checks else None,
                         ),
                         near.get(p["row"]),
                         known[p["row"]].preferences,

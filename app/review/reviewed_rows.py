@@ -1,13 +1,18 @@
 """Rows with everything that was said of them, read from the store; and what an export of them would hold."""
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app import recipe
+from app.cache import Cache
+from app.store.columns import dumps
+from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
-from feedback.checks.base import Check, checked
+from feedback.checks.base import Check, CheckResult, identity_of
 from feedback.exports.selection import Export, Passed
 from feedback.exports.selection import lines as lines_of
 from feedback.reviewed_row import MergeRule, ReviewedRow
@@ -20,6 +25,8 @@ if TYPE_CHECKING:
     from feedback.stats.agreement import Agreement
 
 PAGE = 500
+_corrections: Cache[tuple[str, str], CheckResult] = Cache(20_000)
+"""What a check, by its identity, says of a corrected text: rows are read again and again. It is true of the words for ever."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +39,20 @@ class Foreseen:
     alike: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Why rows give none, where the format's readers would refuse them."""
+    unchecked: int = 0
+    """Rows of the run that its checks did not look at yet."""
 
 
 def foresee(store: Store, run: Run, to: Export, first: int = 3) -> Foreseen:
     """What `export` would write, without writing it; before it is shuffled and split."""
     examples: list[dict[str, Any]] = []
-    lines, passed, kind = 0, Passed(), recipe.read(run.recipe).kind
+    run_recipe = recipe.read(run.recipe)
+    lines, passed, kind, mark = 0, Passed(), run_recipe.kind, identity_of(run_recipe.checks)
     for _, row_lines in lines_of(judged_rows(store, run), for_run(run, to), run.id, kind, passed):
         lines += len(row_lines)
         examples.extend(row_lines[: first - len(examples)])
-    return Foreseen(examples, lines, passed.lineless, passed.alike, passed.reasons)
+    unchecked = store.checks.number_lacking(run.id, mark) if mark else 0
+    return Foreseen(examples, lines, passed.lineless, passed.alike, passed.reasons, unchecked)
 
 
 def for_run(run: Run, to: Export) -> Export:
@@ -132,8 +143,7 @@ def _judged(store: Store, rows: list[Row], rules: _Rules) -> Iterator[ReviewedRo
             results.get(row.id, ()),
         )
         if checks and (corrected := judged.corrected_response()) is not None:
-            text, index = corrected
-            judged = replace(judged, correction_checks=_of_correction(row, index, text, checks))
+            judged = replace(judged, correction_checks=_of_correction(judged, *corrected, checks))
         yield judged
 
 
@@ -152,8 +162,16 @@ def results_of(store: Store, ids: Sequence[str], checks: Sequence[Check]) -> dic
     }
 
 
-def _of_correction(row: Row, index: int, text: str, checks: Sequence[Check]) -> list[Checked]:
-    """What the checks say of a response as a reviewer corrected it."""
-    responses = [replace(response, text=text) if k == index else response for k, response in enumerate(row.responses)]
-    corrected = replace(row, responses=tuple(responses))
-    return [checked(check, corrected, index) for check in checks]
+def _of_correction(judged: ReviewedRow, text: str, index: int, checks: Sequence[Check]) -> list[Checked]:
+    """What the checks say of a response as a reviewer corrected it, to the instruction as it was corrected."""
+    row = judged.row
+    response = replace(row.responses[index], text=text)
+    corrected = replace(row, messages=tuple(judged.messages()[0]), responses=(response,))
+    words = f"{content_hash(corrected)} {hashlib.sha256(dumps(dict(row.origin)).encode()).hexdigest()}"
+    results = [
+        _corrections.get((check.identity, words), partial(check.result, corrected, response), "") for check in checks
+    ]
+    return [
+        Checked(index, check.called, result.passed, result.reason, check.reject)
+        for check, result in zip(checks, results, strict=True)
+    ]

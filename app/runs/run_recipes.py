@@ -10,7 +10,9 @@ from tasks.types import without_surrogates
 
 
 def amend(store: Store, run: Run, **parts: Any) -> Run:
-    """The run with other parts of its recipe, of those that decide nothing about its rows: review, merge, embedder, export."""
+    """The run with other parts of its recipe, of those that decide nothing about its rows: checks, review, merge, embedder,
+    export.
+    """
     return keep(store, run, replace(recipe_of(run), **parts))
 
 

@@ -165,8 +165,9 @@ class Ratings:
         )  # fmt: skip
         return [(r["aspect"], r["rubric"], r["n"]) for r in rows]
 
-    def by_words(self, run_id: str) -> dict[str, dict[tuple[int, float], int]]:
-        """{aspect: {(words of a response, its mean rating over repeats): how many}}; under "" its mean over aspects.
+    def by_words(self, run_id: str) -> dict[str, tuple[int, dict[tuple[int, float], int]]]:
+        """{aspect: (the levels it was rated on, {(words of a response, its mean rating over repeats): how many})}; under "" its
+        mean over aspects.
 
         Where a response was rated on several scales, the mean over aspects is on 1 to 5.
         """
@@ -174,15 +175,19 @@ class Ratings:
             f"SELECT ratings.row, response, aspect, avg(value) mean, max(levels) levels FROM {OF_ROWS} WHERE run=?"
             f" AND rows.state='kept' AND status='rated' AND {COUNTS} GROUP BY ratings.row, response, aspect"
         )
+        levels: dict[str, int] = {}
         by_aspect: dict[str, dict[tuple[int, float], int]] = {}
         for r in self.db.all(
-            f"WITH said AS MATERIALIZED ({means}), every AS (SELECT row, response, aspect, mean FROM said"
-            f" UNION ALL SELECT row, response, '', {OVER_ASPECTS.format('mean')} FROM said GROUP BY row, response)"
-            " SELECT aspect, words, round(mean, 4) mean, count(*) n FROM every JOIN responses INDEXED BY responses_words"
+            f"WITH said AS MATERIALIZED ({means}), every AS (SELECT row, response, aspect, mean, levels FROM said"
+            f" UNION ALL SELECT row, response, '', {OVER_ASPECTS.format('mean')},"
+            f" iif(min(levels)=max(levels), max(levels), {STANDARD_LEVELS}) FROM said GROUP BY row, response)"
+            " SELECT aspect, words, round(mean, 4) mean, max(levels) levels, count(*) n FROM every"
+            " JOIN responses INDEXED BY responses_words"
             " ON responses.row=every.row AND responses.place=response GROUP BY aspect, words, round(mean, 4)", run_id,
         ):  # fmt: skip
             by_aspect.setdefault(r["aspect"], {})[r["words"], r["mean"]] = r["n"]
-        return by_aspect
+            levels[r["aspect"]] = max(levels.get(r["aspect"], 0), r["levels"])
+        return {aspect: (levels[aspect], counts) for aspect, counts in by_aspect.items()}
 
     def wide(self, run_id: str, limit: int) -> tuple[list[Wide], int]:
         """Of rows that contradict themselves the widest, and how many there are; each row once, for its worst response.

@@ -2,13 +2,11 @@
 
 from typing import Protocol, TypeVar
 
-from app.recipe import known_rubrics
 from app.review.reviewed_rows import agreement_of
 from app.runs.row_checks import Standing, standings
 from app.store.ratings import Wide
 from app.store.runs import Run
 from app.store.store import Store
-from feedback.rubrics import STANDARD_LEVELS
 from feedback.stats.agreement import Agreement
 from feedback.stats.histograms import Said
 from feedback.stats.length_bias import ByLength, by_length, edges_of
@@ -41,17 +39,14 @@ def versions(store: Store, run: Run) -> list[tuple[str, str, int]]:
 
 def lengths(store: Store, run: Run) -> dict[str, ByLength]:
     """Ratings by length of the response, in the same bands for each aspect; under "" those of all aspects together."""
-    counts = store.ratings.by_words(run.id)
-    if not counts:
+    rated = store.ratings.by_words(run.id)
+    if not rated:
         return {}
     sizes: dict[int, int] = {}
-    for (size, _), n in counts[""].items():
+    for (size, _), n in rated[""][1].items():
         sizes[size] = sizes.get(size, 0) + n
     edges = edges_of(sizes)
-    rubrics = known_rubrics(run)
-    scales = {aspect: rubrics.scale(aspect) for aspect in counts if aspect}
-    scales[""] = scales[min(scales)] if len(set(scales.values())) == 1 else STANDARD_LEVELS
-    return {aspect: by_length(counts[aspect], edges, scales[aspect]) for aspect in sorted(counts)}
+    return {aspect: by_length(counts, edges, levels) for aspect, (levels, counts) in sorted(rated.items())}
 
 
 def which_is_better(store: Store, run: Run) -> PairwiseFigures:

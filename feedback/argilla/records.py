@@ -74,8 +74,8 @@ class Place:
     """True where people are to judge without the labeller's ratings and reasons."""
     order: tuple[int, ...] = ()
     """The places of responses in the order in which they are shown; () for their own."""
-    failed: tuple[str, ...] = ()
-    """The checks that a response of the row fails."""
+    failed: tuple[str, ...] | None = None
+    """The checks that a response of the row fails; None where it was not checked."""
 
 
 def item(
@@ -223,7 +223,7 @@ def _metadata(row: Row, visible: Sequence[Rating], shape: Shape, about: About, p
     }  # fmt: skip
     if responses:
         metadata["length"] = max(len(response.text) for response in responses)
-    if shape.checks:
+    if shape.checks and placement.failed is not None:
         metadata[FAILED_CHECKS] = list(placement.failed) or [NO_CHECK]
     scale = scale_of(visible, about.rubrics)
     values = [scale.of(r.value, r.levels) for r in visible if r.value is not None and r.response != WHOLE_ROW]

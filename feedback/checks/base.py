@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-from feedback.types import Checked
 from tasks.errors import SettingsError
 from tasks.settings import setting
 from tasks.types import Response, Row
@@ -70,7 +69,10 @@ class Check:
         """Whether the response to the row passes; one longer than any answer is not looked at. Raises nothing."""
         if len(response.text) > LONGEST_RESPONSE:
             return failed(f"too long to check: more than {LONGEST_RESPONSE:,} characters")
-        return self.verdict(row, response)
+        try:
+            return self.verdict(row, response)
+        except (ValueError, ArithmeticError, RecursionError, MemoryError):
+            return failed("can't be checked")
 
     def verdict(self, row: Row, response: Response) -> CheckResult:
         """The same of a response of any likely length: what each kind of check says for itself."""
@@ -89,12 +91,6 @@ def quoted(text: str, most: int = 60) -> str:
     """A text as a reason names it: one line in quotes, cut where it is long, without what moves or turns writing."""
     line = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text[: 4 * most].split()))
     return f"“{line[:most]}…”" if len(line) > most or len(text) > 4 * most else f"“{line}”"
-
-
-def checked(check: Check, row: Row, index: int) -> Checked:
-    """The verdict on one response of a row, as it is kept."""
-    result = check.result(row, row.responses[index])
-    return Checked(index, check.called, result.passed, result.reason, check.reject)
 
 
 def identity_of(checks: Sequence[Check]) -> str:

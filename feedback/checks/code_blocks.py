@@ -5,11 +5,16 @@ import re
 OPENS = re.compile(r"[ \t]{0,9}(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+\Z")
 
 
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, which end as those of files do: other signs that end a line, as U+2028, can stand within code."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+
+
 def blocks(text: str) -> list[tuple[str, str]]:
     """(language, code) of each fenced block, the last one though it is not closed; the language is "" where none is named."""
     languages: list[tuple[str, str]] = []
     fence, language, code = "", "", list[str]()
-    for line in text.splitlines():
+    for line in lines_of(text):
         if fence:
             mark = line.strip()
             if len(mark) >= len(fence) and not mark.strip(fence[0]):
@@ -39,7 +44,7 @@ def without_code(text: str) -> str:
     if "```" not in text and "~~~" not in text:
         return text
     kept, fence = list[str](), ""
-    for line in text.splitlines():
+    for line in lines_of(text):
         if fence:
             mark = line.strip()
             fence = "" if len(mark) >= len(fence) and not mark.strip(fence[0]) else fence

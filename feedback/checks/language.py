@@ -30,11 +30,12 @@ LANGUAGES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Language(Check):
-    """Passes where the text is in the language, or too short to be told from it. Code blocks do not count."""
+    """Passes where the text is in the language, or too short to be told from it, as a number. Code blocks do not count."""
 
     kind: ClassVar[str] = "language"
     title: ClassVar[str] = "Is in a language"
     summary: ClassVar[str] = "The response is written in a language."
+    version: ClassVar[int] = 2
 
     language: str = setting("en", "The language by its code of two letters: en, de, fr, zh and so on.")
 
@@ -48,7 +49,7 @@ class Language(Check):
     def verdict(self, row: Row, response: Response) -> CheckResult:
         text = without_code(response.text)[:LONGEST]
         if not any(map(str.isalpha, text)):
-            return failed("no words")
+            return passed("no words to tell it by") if response.text.strip() else failed("empty")
         likely = dict(_detector().rank(text)[:5])
         best = max(likely, key=lambda name: likely[name])
         if best == self.language or likely.get(self.language, 0.0) >= DOUBT * likely[best]:

@@ -25,14 +25,25 @@ MINUS = ("-", "−", "–")
 BOXED = re.compile(r"\\boxed\s*+\{")
 BOX = 400
 """Characters of a box that are looked at."""
+SIGN = r"(?P<sign>(?:(?:(?<=[=({])|(?<=[=({] ))[-−–+][ \t]?|(?<![-−–])[-−–+])?)"
+"""Directly at what it belongs to, as a dash with a space behind it is none; but for one behind an equals sign or a bracket."""
+EXPONENT = r"\^(?:\{[ ]?(?P<{0}>[-−]?\d{1,3})[ ]?\}|(?P<{0}_>[-−]?\d{1,3}(?!\d)))"
 FRACTION = re.compile(
-    r"(?P<sign>[-−–+]?)\s?\\[dt]?frac\s?\{\s?(?P<above>-?\d{1,30})\s?\}\s?\{\s?(?P<below>\d{1,30})\s?\}"
+    SIGN + r"(?P<whole>(?:(?<![\w.,/^])\d{1,30}[ ]?)?)\\[dt]?frac\s?\{\s?(?P<above>-?\d{1,30})\s?\}"
+    r"\s?\{\s?(?P<below>\d{1,30})\s?\}"
 )
 NUMBER = re.compile(
-    r"(?<![\w.,/^])(?P<sign>[-−–+]?)[ \t]?[$€£¥]?[ \t]?"
-    r"(?P<whole>\d{1,60}+(?:(?:[,.'’ \u00a0\u202f]|\\,|\{,\})\d{3}(?!\d))*+|(?=[.]\d))(?P<rest>(?:[.,]\d{1,60}+)?)"
-    r"(?P<power>(?:[eE][+-]?\d{1,2}(?!\w))?)(?:[ \t]?/[ \t]?(?P<below>\d{1,30})(?![\d/]))?"
+    r"(?<![\w.,/^])" + SIGN + r"(?:[$€£¥][ \t]?)?"
+    r"(?P<whole>\d{1,60}+(?:(?:[,.'’ \u00a0\u202f]|\\,|\{,\})\d{3}(?!\d)){0,20}+|(?=[.]\d))(?P<rest>(?:[.,]\d{1,60}+)?)"
+    r"(?:(?P<power>[eE][+-]?\d{1,2}(?!\w))|" + EXPONENT.replace("{0}", "exponent") + r")?"
+    r"(?:[ \t]?(?:[x×*·]|\\times|\\cdot)[ \t]?10" + EXPONENT.replace("{0}", "tens") + r")?"
+    r"(?:[ \t]?/[ \t]?(?P<below>\d{1,30})(?![\d/])|[ \t](?P<part>\d{1,30})/(?P<parts>\d{1,30})(?![\d/]))?"
 )
+LIST = re.compile(r"(?<![\d.,])\d{1,60}+(?:,\d{1,60}+){2,}(?!,?\d)")
+"""Numbers with commas between and no spaces, if they are no thousands."""
+THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+")
+MOST_DIGITS = 2_000
+"""Of a power that is worked out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +79,7 @@ class EqualsNumber(Check):
     kind: ClassVar[str] = "number"
     title: ClassVar[str] = "Ends with the reference's number"
     summary: ClassVar[str] = "The last number of the response equals that of the row's reference."
+    version: ClassVar[int] = 2
 
     column: str = setting("reference", COLUMN)
     tolerance: float = setting(0.0, "How far the two numbers may lie apart.")
@@ -117,7 +129,7 @@ def last_number(text: str) -> Fraction | None:
     """The number in the last box of a text, else its last number; None where it has none.
 
     "1,234" and "1 234" are thousands; a comma before one, two or more than three digits is a decimal comma, and so is any
-    behind a 0.
+    behind a 0; in "1,2,3" there is none. "3 1/2", "10^6" and "1.5 × 10^6" are one number each.
     """
     tail = text[-TAIL:]
     boxes = [match.end() for match in BOXED.finditer(tail)]
@@ -141,9 +153,10 @@ def _numbers(text: str) -> Iterator[tuple[int, Fraction]]:
     """(where it ends, the number) of each number of a text."""
     for match in FRACTION.finditer(text):
         if below := int(match["below"]):
-            number = Fraction(int(match["above"]), below)
-            yield match.end(), -number if match["sign"] in MINUS else number
+            number = int(match["whole"] or "0") + Fraction(int(match["above"]), below)
+            yield match.end(), -number if match["sign"].strip() in MINUS else number
     rest = FRACTION.sub(lambda match: " " * len(match[0]), text)
+    rest = LIST.sub(lambda match: match[0] if THOUSANDS.fullmatch(match[0]) else match[0].replace(",", ";"), rest)
     for match in NUMBER.finditer(rest):
         if (value := _value(match)) is not None:
             yield match.end(), value
@@ -168,8 +181,27 @@ def _value(match: re.Match[str]) -> Fraction | None:
         number = Fraction(int(digits))
     if match["power"]:
         number *= Fraction(10) ** int(match["power"][1:])
-    if match["below"]:
-        if not int(match["below"]):
+    if exponent := _exponent(match, "exponent"):
+        size = max(len(digits) + len(rest), 1)
+        if abs(exponent) * size > MOST_DIGITS or (not number and exponent < 0):
             return None
-        number /= int(match["below"])
-    return -number if match["sign"] in MINUS else number
+        number **= exponent
+    elif exponent == 0:
+        number = Fraction(1)
+    number *= Fraction(10) ** (_exponent(match, "tens") or 0)
+    if match["below"] or match["parts"]:
+        below = int(match["below"] or match["parts"])
+        if not below:
+            return None
+        if match["below"]:
+            number /= below
+        elif int(match["part"]) < below:  # 3 1/2
+            number += Fraction(int(match["part"]), below)
+        else:
+            return Fraction(int(match["part"]), below)
+    return -number if match["sign"].strip() in MINUS else number
+
+
+def _exponent(match: re.Match[str], name: str) -> int | None:
+    digits = match[name] or match[f"{name}_"]
+    return int(digits.replace("−", "-")) if digits else None

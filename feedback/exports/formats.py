@@ -81,15 +81,17 @@ class Format:
         """Whether a model's thoughts can stand beside its answers."""
         return self.lines is raw or self.with_reasoning.own != self.own
 
-    def holding(self, paths: Collection[str]) -> "Format":
-        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, tools, checks."""
+    def holding(self, paths: Collection[str], *, checked: bool = False) -> "Format":
+        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, tools; and where rows
+        were `checked` what the checks say, though it is nothing in every line.
+        """
         own = {
             column: [{**kind[0], **{name: of for name, of in FURTHER.items() if _is_there(f"{column}.{name}", paths)}}]
             if kind in (CHAT, THINKING_CHAT)
             else kind
             for column, kind in self.own.items()
         }
-        checks = {name: kind for name, kind in CHECKED.items() if _is_there(name, paths)}
+        checks = {name: kind for name, kind in CHECKED.items() if checked and (name != "checks" or self.lines is raw)}
         return replace(self, own={**own, **({TOOLS: str} if TOOLS in paths else {}), **checks})
 
     def with_fields(self, fields: Columns) -> "Format":

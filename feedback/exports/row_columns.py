@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from feedback.exports.formats import Format
+from feedback.exports.formats import CHECKED, TOOLS, Format
 from feedback.exports.preference_pairs import best
 from feedback.exports.record_formats import Line, NotWritten, raw
 from feedback.reviewed_row import ReviewedRow
@@ -39,7 +39,7 @@ def row_columns(judged: ReviewedRow, line: Line, form: Format) -> Line:
     values = columns(judged.row, text) if text is not None else None
     if text is not None and values is None and form.lines is not raw:
         raise NotWritten("a response that is no longer JSON with the row's fields")
-    names = named(kinds, form.columns)
+    names = named(kinds, _taken(form))
     empty: Line = {name: [] if kind == "list of texts" else None for name, kind in kinds.items()}
     return {names[name]: value for name, value in (values or empty).items()}
 
@@ -47,8 +47,13 @@ def row_columns(judged: ReviewedRow, line: Line, form: Format) -> Line:
 def column_types(row: Row, form: Format) -> dict[str, Any]:
     """The types of those columns, by name."""
     kinds = kinds_of(row)
-    names = named(kinds, form.columns)
+    names = named(kinds, _taken(form))
     return {names[name]: TYPES[kind] for name, kind in kinds.items()}
+
+
+def _taken(form: Format) -> set[str]:
+    """Names that no field's column can have: those of the format, and of what its lines may hold beyond."""
+    return {*form.columns, *CHECKED, TOOLS}
 
 
 def _answer(judged: ReviewedRow, line: Line) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import Spool, without
 from feedback.exports.file_kinds import ENDINGS, FOLDER, UNTYPED, Ready, Replaces, kind_of
-from feedback.exports.formats import CHECKED, FORMATS, TOOLS, Format
+from feedback.exports.formats import CHECKED, FORMATS, TOOLS, Columns, Format
 from feedback.exports.preference_pairs import Rule, best
 from feedback.exports.record_formats import Line, NotWritten, provenance
 from feedback.exports.row_columns import column_types, row_columns
@@ -245,19 +245,22 @@ class Gathered:
     rows: int = 0
     fields: dict[str, Any] = field(default_factory=dict)
     """The types of the columns of rows of a shape of their own."""
+    checked: bool = False
+    """Whether a row that goes out was checked."""
 
     @property
     def form(self) -> Format:
         """The format, with what its lines hold."""
-        return self.to.form.holding(self.spool.paths).with_fields(self.fields)
+        return self.to.form.holding(self.spool.paths, checked=self.checked).with_fields(self.fields)
 
     def lines(self, order: Iterable[int]) -> Iterator[Line]:
         """The lines, all with the same columns."""
-        further = [name for name in (TOOLS, *CHECKED) if name in self.form.columns]
+        kinds: Columns = {name: kind for name, kind in self.form.columns.items() if name in (TOOLS, *CHECKED)}
+        further: Line = {name: [] if isinstance(kind, list) else None for name, kind in kinds.items()}
         empty: Line = {name: [] if isinstance(kind, list) else None for name, kind in self.fields.items()}
         for line in self.spool.read(order):
             full = {**empty, **line} if self.fields.keys() - line.keys() else line
-            yield {**full, **{name: full.get(name) for name in further}} if further else full
+            yield {**full, **{name: full.get(name, none) for name, none in further.items()}} if further else full
 
     def parts(self, there: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[int]]:
         """The lines of {"train"}, or of train and test, in their order. Rows `there` are out already, on that side."""
@@ -294,6 +297,7 @@ def gathered(
                 names.append(f"{judged.row.id} {index}")
             collected.rows += 1
             collected.fields |= column_types(judged.row, to.form)
+            collected.checked |= bool(judged.checks)
             if seen is not None:
                 seen(judged, row_lines)
         if not collected.rows:

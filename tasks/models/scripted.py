@@ -24,6 +24,8 @@ TOPICS = (
     "a cat that wakes me at four", "learning the guitar", "compost", "a letter of complaint", "the Doppler effect",
     "packing for a week of rain", "tuples and lists",
 )  # fmt: skip
+FEW, MOST_ITEMS, DEEPEST = 3, 100, 8
+"""Items of a list where its schema leaves it open, and those that it has at most; and how deep a value is nested."""
 OPENINGS = ("How do I deal with", "Explain", "Give me three ideas about", "What should a beginner know about")
 
 
@@ -91,24 +93,43 @@ class ScriptedEndpoint:
         return None
 
 
-def _of_schema(schema: Mapping[str, Any], number: int) -> Any:
-    """A value that fits a small JSON schema, the same for the same number."""
-    if "enum" in schema:
-        return schema["enum"][number % len(schema["enum"])]
-    if forms := schema.get("anyOf"):
-        return _of_schema(forms[0], number)
-    match schema.get("type"):
+def _of_schema(schema: Any, number: int, whole: Any = None, depth: int = 0) -> Any:
+    """A value that fits a small JSON schema, the same for the same number. `whole` is what the schema's `$ref`s count from."""
+    whole = schema if whole is None else whole
+    if not isinstance(schema, Mapping) or depth > DEEPEST:
+        schema = {}
+    if "const" in schema:
+        return schema["const"]
+    if enum := schema.get("enum"):
+        return enum[number % len(enum)]
+    if isinstance(ref := schema.get("$ref"), str):
+        return _of_schema(_part(whole, ref), number, whole, depth + 1)
+    if forms := schema.get("anyOf") or schema.get("oneOf"):
+        return _of_schema(forms[0], number, whole, depth + 1)
+    kind = schema.get("type")
+    match kind[0] if isinstance(kind, list) and kind else kind:
         case "object":
-            return {
-                name: _of_schema(inner, number // 3 + at)
-                for at, (name, inner) in enumerate(schema.get("properties", {}).items())
-            }
+            parts = schema.get("properties", {}).items()
+            return {name: _of_schema(part, number // 3 + at, whole, depth + 1) for at, (name, part) in enumerate(parts)}
         case "array":
-            return [_of_schema(schema.get("items", {}), number // 5 + at) for at in range(schema.get("maxItems", 3))]
+            least, most = schema.get("minItems", 0), schema.get("maxItems", FEW)
+            items = range(min(max(least, min(most, FEW)), MOST_ITEMS if depth < 3 else FEW))
+            return [_of_schema(schema.get("items"), number // 5 + at, whole, depth + 1) for at in items]
         case "boolean":
             return number % 2 == 0
         case "integer" | "number":
-            return schema.get("minimum", 0) + number % (schema.get("maximum", 5) - schema.get("minimum", 0) + 1)
+            low = schema.get("minimum", 0 if (most := schema.get("maximum", 0)) >= 0 else most - 5)
+            high = max(schema.get("maximum", low + 5), low)
+            return low + number % (int(high - low) + 1)
+        case "null":
+            return None
         case _:
             text = f"{OPENINGS[number % 4]} {TOPICS[number // 3 % len(TOPICS)]} (case {number % 1_000_000})"
             return text[: schema.get("maxLength", 200)]
+
+
+def _part(schema: Any, ref: str) -> Any:
+    """The part of a schema that a `$ref` within it names, as "#/$defs/river"; None where there is none."""
+    for name in ref.removeprefix("#").split("/")[1:]:
+        schema = schema.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(schema, Mapping) else None
+    return schema

@@ -189,6 +189,7 @@ def preview(view: RunView) -> Markup:
         )  # fmt: skip
     rest = f", {none}" if seen.passed_over else ""
     rest += f", {count(seen.alike, 'row is', 'rows are')} like an earlier one" if seen.alike else ""
+    rest += f", {count(seen.unchecked, 'row is', 'rows are')} not checked yet" if seen.unchecked else ""
     few = len(seen.first) < seen.lines
     numbers = view.rows.numbers([str(values.get("row_id")) for values in seen.first])
     number = count(seen.lines, _one(view.filled["export.format"]))
