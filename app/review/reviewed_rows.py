@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from app import recipe
-from app.cache import Cache
+from app.store.cache import Cache
 from app.store.columns import dumps
 from app.store.rows import content_hash
 from app.store.runs import Run
