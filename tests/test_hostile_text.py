@@ -31,7 +31,6 @@ LOOKED_AT = {
     "feedback/labeller/answer_sections.py: RULE": "begins at a line's beginning and stays on the line",
     "feedback/labeller/scores.py: KINDS": "looks at 300 characters",
     "app/inputs/documents.py: FENCED": "only blocks longer than all that follow lack an end, of which there are eighteen lengths",
-    "feedback/checks/reference.py: NUMBER": "looks at 20,000 characters",
     "app/inputs/json_stream.py: TEXT_OR_COMMA": "the blanks behind a comma end before the next one",
 }
 """Patterns that look slow to `slow`, and why they are not."""
