@@ -328,8 +328,8 @@ def test_labellers_differ_on_the_scale_that_each_of_them_had(store: Store, desk:
     found, _ = store.ratings.wide(run.id, 9)
     assert sorted(one.row for one in found) == ["r-001-0", "r-002-0"]
     html = rating_issues.first(seen(desk, run))
-    assert "one labeller gave 2 for Helpfulness, another 4.6." in html
-    assert "one labeller gave 3 of 10 for Helpfulness, another 9 of 10." in html
+    assert "one labeller gave 2 for helpfulness, another 4.6." in html
+    assert "one labeller gave 3 of 10 for helpfulness, another 9 of 10." in html
 
 
 def test_what_is_known_is_shown_while_it_is_counted_anew(store: Store, desk: AppState) -> None:

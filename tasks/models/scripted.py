@@ -24,7 +24,7 @@ TOPICS = (
     "a cat that wakes me at four", "learning the guitar", "compost", "a letter of complaint", "the Doppler effect",
     "packing for a week of rain", "tuples and lists",
 )  # fmt: skip
-FEW, MOST_ITEMS, DEEPEST = 3, 100, 8
+FEW, SEVERAL, MOST_ITEMS, DEEPEST = 3, 20, 100, 8
 """Items of a list where its schema leaves it open, and those that it has at most; and how deep a value is nested."""
 OPENINGS = ("How do I deal with", "Explain", "Give me three ideas about", "What should a beginner know about")
 
@@ -113,7 +113,7 @@ def _of_schema(schema: Any, number: int, whole: Any = None, depth: int = 0) -> A
             return {name: _of_schema(part, number // 3 + at, whole, depth + 1) for at, (name, part) in enumerate(parts)}
         case "array":
             least, most = schema.get("minItems", 0), schema.get("maxItems", FEW)
-            items = range(min(max(least, min(most, FEW)), MOST_ITEMS if depth < 3 else FEW))
+            items = range(min(max(least, min(most, SEVERAL)), MOST_ITEMS if depth < 3 else FEW))
             return [_of_schema(schema.get("items"), number // 5 + at, whole, depth + 1) for at in items]
         case "boolean":
             return number % 2 == 0

@@ -209,9 +209,15 @@
     const of = card?.ariaLabel ?? card?.querySelector('b, h2, h3')?.textContent ?? '';
     return part ? [part.id, of, fold.querySelector('summary').textContent].join('/') : '';
   };
+  let folding = null;  // the fold whose summary was pressed: one that closes otherwise was closed by being shown anew
+  document.addEventListener('click', (event) => { folding = event.target.closest?.('summary')?.parentElement ?? folding; }, true);
   document.addEventListener('toggle', (event) => {
-    const name = event.target.isConnected && key(event.target);
-    if (name) unfolded[event.target.open ? 'add' : 'delete'](name);
+    const fold = event.target, name = fold.isConnected && key(fold);
+    if (!name) return;
+    if (fold.open) unfolded.add(name);
+    else if (fold === folding || name === 'switch') unfolded.delete(name);
+    else if (unfolded.has(name)) fold.open = true;
+    if (fold === folding) folding = null;
   }, true);
   const unfold = () => {
     if (!unfolded.size) return;
