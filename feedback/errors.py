@@ -6,6 +6,7 @@ ClaywrightError (tasks.errors)
 │   ├── ArgillaRefused         it does not take the key, or the key may not do this
 │   ├── Missing                it has not what was asked for
 │   └── DatasetMismatch        a dataset of that name has other settings
+├── NotAudit                   a figure for the whole set was asked of rows that were not drawn at random
 └── ExportError                nothing to export, or a file that can't be written
     ├── HubRefused             the Hugging Face Hub does not take the token, or the token may not do this
     └── HubDown                the Hub can't be reached, or broke off
@@ -36,6 +37,10 @@ class DatasetMismatch(ArgillaError):
     def __init__(self, message: str, *, terminal: str = "", free: str = "") -> None:
         super().__init__(message, terminal=terminal)
         self.free = free
+
+
+class NotAudit(ClaywrightError, ValueError):
+    """Answers to rows of the queue were handed in where only audit rows, which were drawn at random, can say anything."""
 
 
 class ExportError(ClaywrightError):

@@ -1,10 +1,10 @@
 """What the labeller thinks of a row, all its ratings together: per response, of the whole row, and how sure it is."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
-from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics, Scale
+from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics, Scale, on_five
 from feedback.types import Rating
 from tasks.types import Row
 
@@ -91,15 +91,30 @@ def priority(row: Row, ratings: Sequence[Rating], aspect: str, rubrics: Rubrics 
         middle = rubrics.threshold(rating.aspect, rating.levels) - 0.5
         return None if value is None else (value - middle) * 4 / (rating.levels - 1)
 
-    rated = _rated(ratings, best, aspect)
-    others = [
-        _mean(distance(r, r.value) for r in ratings if r.response in (best, WHOLE_ROW) and r.aspect != aspect),
-        _mean(distance(r, r.value) for r in rated) if len(rated) > 1 else None,
-        _mean(distance(r, r.expected) for r in rated),
-    ]
-    if (m := _mean(others)) is None:
+    if (m := _others(ratings, best, aspect, distance)) is None:
         return 0.0
     return round(-m if keeps else m, 4) + 0.0
+
+
+def other_opinions(row: Row, ratings: Sequence[Rating], aspect: str) -> float | None:
+    """The mean of the other opinions that `priority` is made of, as a rating from 1 to 5; None where there are none."""
+    return _others(
+        ratings, best_response(row, ratings), aspect, lambda r, v: None if v is None else on_five(v, r.levels)
+    )
+
+
+def _others(
+    ratings: Sequence[Rating], best: int, aspect: str, on: Callable[[Rating, float | None], float | None]
+) -> float | None:
+    """The mean of what the other aspects, the repeats and the expected rating say of the best response, each put `on` a scale."""
+    rated = _rated(ratings, best, aspect)
+    return _mean(
+        [
+            _mean(on(r, r.value) for r in ratings if r.response in (best, WHOLE_ROW) and r.aspect != aspect),
+            _mean(on(r, r.value) for r in rated) if len(rated) > 1 else None,
+            _mean(on(r, r.expected) for r in rated),
+        ]
+    )
 
 
 def spread(ratings: Sequence[Rating]) -> float | None:
