@@ -72,6 +72,20 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Guarantee:
+    """Why the labeller's decision on a row stands though nobody reviewed it: of the rows that were accepted with it at most a
+    share `risk` would be decided otherwise, with that `confidence`, by so many `audit` reviews. `statement` is the id of what
+    was said then.
+    """
+
+    decision: Decision
+    risk: float
+    confidence: float
+    audit: int
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewedRow:
     """A row with everything that was said of it. `checks` are those of its responses, `correction_checks` of a corrected text."""
 
@@ -84,6 +98,7 @@ class ReviewedRow:
     preferences: Sequence[Preference] = ()
     checks: Sequence[Checked] = ()
     correction_checks: Sequence[Checked] = ()
+    accepted: Guarantee | None = None
 
     @property
     def scale(self) -> Scale:
@@ -108,12 +123,20 @@ class ReviewedRow:
 
     @property
     def decision(self) -> Decision | None:
-        """The decision that counts: people's where they approved or rejected, else a rejection by a check, else people's.
+        """The decision that counts: people's where they approved or rejected, else a rejection by a check, else people's, else
+        the labeller's where that stands under a guarantee.
 
         People's is as the row was settled, else as the reviewers come to it; None if nobody decided.
         """
         decision = self.peoples_decision
-        return "reject" if decision not in ("approve", "reject") and self.rejecting_check else decision
+        if decision not in ("approve", "reject") and self.rejecting_check:
+            return "reject"
+        return decision if self.guarantee is None else self.guarantee.decision
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """The guarantee under which the row stands: it says nothing any more where people, or a check that rejects, decided."""
+        return None if self.peoples_decision is not None or self.rejecting_check else self.accepted
 
     @property
     def peoples_decision(self) -> Decision | None:
@@ -122,7 +145,11 @@ class ReviewedRow:
 
     @property
     def decision_by(self) -> str | None:
-        """Who decided: "people", or "check: NAME" where a check rejected the row; None if nobody did."""
+        """Who decided: "people", "check: NAME" where a check rejected the row, "guarantee" where the labeller's decision stands
+        without a reviewer; None if nobody did.
+        """
+        if self.guarantee is not None:
+            return "guarantee"
         if self.decision != self.peoples_decision:
             return f"check: {self.rejecting_check}"
         return None if self.decision is None else "people"

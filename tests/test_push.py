@@ -14,7 +14,7 @@ from app.review import reviewed_rows
 from app.review.argilla import Argilla
 from app.review.push_plan import Sent, _looks, shortened
 from app.runs.run_recipes import amend
-from app.store.pushes import AUDIT_FIRST
+from app.store.reviews.pushes import AUDIT_FIRST
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store

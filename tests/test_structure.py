@@ -253,6 +253,7 @@ OWNERS = {
     "generate": ("generate.py", "row_edits.py"),
     "rate": ("rating/",),
     "review": ("review/",),
+    "insights": ("insights.py", "quality.py"),
 }
 """Who reads each part of a tab's state that is not shared, below app/web/pages."""
 

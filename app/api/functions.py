@@ -39,7 +39,9 @@ from app.errors import RunError
 from app.inputs.inputs import Inputs, fingerprint
 from app.inputs.inputs import rows as input_rows
 from app.recipe import BUILT_IN, load, recipe_text
-from app.review import argilla, dataframes
+from app.review import acceptance, argilla, dataframes
+from app.review.acceptance import Accepted
+from app.review.insights import RISK, Insights, insights_of
 from app.review.pull import Pulled
 from app.review.reviewed_rows import agreement_of
 from app.runs.permissions import Permissions, from_options
@@ -70,8 +72,8 @@ __all__ = [
     "GroupColumns", "InferenceEndpointsLLM", "Inputs", "InstructionResponse", "InstructionResponsePipeline",
     "KeepColumns", "LLMPool", "LoadDataFromDicts", "LoadDataFromHub", "LocalLLM", "Magpie", "MagpieGenerator",
     "OpenAILLM", "Pipeline", "ProcessLLM", "Prompt", "RatedExample", "Recipe", "Rows", "Rubric", "ScriptedLLM", "SelfInstruct",
-    "TextGeneration", "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "agreement", "check", "delete",
-    "export", "pipeline",
+    "TextGeneration", "TextGenerationTask", "TransformersLLM", "UltraFeedback", "UltraFeedbackTask", "accept", "agreement", "check",
+    "delete", "export", "insights", "pipeline",
     "publish", "pull", "push", "rate", "read", "rows", "run",
 ]  # fmt: skip
 
@@ -302,6 +304,24 @@ def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
     app_settings = settings(data)
     with Store(app_settings.data) as store:
         return agreement_of(store, store.runs.get(run_id))
+
+
+def insights(run_id: str, *, risk: float = RISK, data: Path | None = None) -> Insights:
+    """What the reviews of a run that was pulled prove: the quality of the set, what the queue finds, the rows that need nobody at
+    that risk (the share of them that may be decided otherwise), minutes, reviewers. Each figure has its sentence.
+    """
+    app_settings = settings(data)
+    with Store(app_settings.data) as store:
+        return insights_of(store, store.runs.get(run_id), risk)
+
+
+def accept(run_id: str, *, risk: float = RISK, data: Path | None = None) -> Accepted:
+    """Accepts the rows that need no reviewer at that risk: the labeller's decision on them stands, and is exported as such, until
+    later reviews speak against it. Raises RunError where there are none yet, SettingsError.
+    """
+    app_settings = settings(data)
+    with Store(app_settings.data) as store:
+        return acceptance.accept(store, store.runs.get(run_id), app_settings.owner, risk)
 
 
 def export(

@@ -21,6 +21,7 @@ from app.store.store import Store
 from feedback.rubrics import STANDARD, Rubrics
 
 if TYPE_CHECKING:
+    from app.review.insights import Insights
     from feedback.argilla.push import Pushed
     from feedback.exports.hub import Published
     from feedback.exports.selection import Exported
@@ -174,6 +175,28 @@ def agreement(agreement: Agreement, rubrics: Rubrics = STANDARD) -> Iterator[str
         yield f"  {rubrics.name(aspect)}: ratings of {sum(counts)} responses lie " + ", ".join(
             f"{apart} apart {n} times" for apart, n in enumerate(counts) if n
         )
+
+
+def insights(figures: Insights) -> Iterator[str]:
+    """What reviews prove, a sentence a line."""
+    yield figures.quality.sentence
+    if figures.rating.value is not None:
+        yield figures.rating.sentence
+    yield figures.gain.sentence
+    if figures.given is not None and not figures.given.withdrawn:
+        yield f"{figures.given.rows:,} rows are accepted under a guarantee, since {figures.given.created[:10]}."
+    else:
+        yield figures.acceptance.sentence
+        if figures.given is not None:
+            yield f"An acceptance of {figures.given.rows:,} rows ended: {figures.given.reason}"
+    yield figures.next.sentence
+    yield figures.pace.sentence
+    yield from (f"  {each.sentence}" for each in figures.progress)
+    for pair in figures.pairs:
+        yield f"{pair.first} and {pair.second}: {_measured(pair.same)}; {_measured(pair.ratings)}"
+    yield from (each.sentence for each in figures.mildness if each.is_apart)
+    if figures.second_opinions:
+        yield f"{len(figures.second_opinions):,} rows are worth a second opinion: a reviewer decided against all signals."
 
 
 def _measured(measure: Measure) -> str:

@@ -1,4 +1,4 @@
-"""People and what they say: push, pull, agreement, export."""
+"""People and what they say: push, pull, review, agreement, insights, accept, export."""
 
 import time
 from dataclasses import asdict, fields, replace
@@ -12,6 +12,7 @@ from app.cli import output
 from app.cli.options import AllowKey, AsJson, RunId, app, opened, permit
 from app.recipe import known_rubrics, recipe_of
 from app.review import argilla
+from app.review.insights import RISK, insights_of
 from app.review.reviewed_rows import agreement_of
 from app.runs.run_recipes import amend
 from app.store.runs import Run
@@ -130,6 +131,10 @@ def _pulled_words(done: "Pulled") -> str:
         f"{done.rows_reviewed} of {done.sent} rows reviewed: {done.approved} approved, {done.rejected} rejected, "
         f"{done.undecided} undecided ({came(done)})"
     )
+    if done.withdrawn:
+        message += f"\nNo rows are accepted under a guarantee any more: {done.withdrawn}"
+    if done.moved:
+        message += f"\n{done.moved} rows that wait have another place in the queue by now"
     if done.missing:
         message += f"\n{done.missing} dataset(s) of this run were deleted in Argilla; what was pulled before is kept"
     return message
@@ -152,6 +157,74 @@ def agreement(context: typer.Context, run_id: RunId, as_json: AsJson = False) ->
         else:
             for line in output.agreement(agreement, known_rubrics(run)):
                 output.show(line)
+
+
+@app.command()
+def insights(
+    context: typer.Context,
+    run_id: RunId,
+    risk: Annotated[float, typer.Option(help="Share of accepted rows that may be wrong.")] = RISK,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the reviews prove so far: the set's quality, what the queue finds, which rows need nobody, how long is left."""
+    from app.review.acceptance import acceptable
+    from app.review.insights import evidence_of
+
+    with opened(context) as workspace:
+        store = workspace.store
+        run = store.runs.get(run_id)
+        acceptable(evidence_of(store, run), risk)
+        figures = insights_of(store, run, risk)
+        if as_json:
+            output.show_json(figures.plain())
+        else:
+            for line in output.insights(figures):
+                output.show(line)
+
+
+@app.command()
+def accept(
+    context: typer.Context,
+    run_id: RunId,
+    risk: Annotated[float, typer.Option(help="Share of the accepted rows that may be wrong.")] = RISK,
+    withdraw: Annotated[bool, typer.Option(help="End the acceptance that stands.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Accept the rows that need no reviewer: the labeller's decision stands, as far as the audit guarantees it."""
+    from app.review import acceptance
+
+    with opened(context) as workspace:
+        store, who = workspace.store, workspace.settings.owner
+        run = store.runs.get(run_id)
+        if withdraw:
+            rows = acceptance.withdraw(store, run, who)
+            message = f"{rows:,} rows are not accepted any more."
+            result: dict[str, Any] = {"withdrawn": rows}
+        else:
+            done = acceptance.accept(store, run, who, risk)
+            word = "accepted" if done.is_new else "were accepted already"
+            message = f"{done.acceptance.rows:,} rows {word}. {done.sentence if done.is_new else ''}".rstrip()
+            result = {**asdict(done.acceptance), "is_new": done.is_new, "sentence": done.sentence}
+        output.show_json(result) if as_json else output.show(message)
+
+
+@app.command()
+def review(
+    context: typer.Context,
+    run_id: RunId,
+    minutes: Annotated[float, typer.Option(min=1, max=600, help="How long you want to review.")] = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Pick the next rows to review in so many minutes, and say where they open in Argilla."""
+    from app.review import review_queue
+
+    with opened(context) as workspace:
+        where = argilla.argilla(workspace.settings, output.say)
+        handed, path = review_queue.hand_out(workspace, workspace.store.runs.get(run_id), where, minutes)
+        if as_json:
+            output.show_json({**asdict(handed), "url": f"{where.url}{path}"})
+        else:
+            output.show(f"{review_queue.in_words(handed)}\nReview them: {where.url}{path}")
 
 
 @app.command()

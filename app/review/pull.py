@@ -1,5 +1,6 @@
 """What people said in Argilla, brought back: the new versions of their answers, and those that were taken back."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,13 +9,15 @@ from typing import Any
 
 from app.errors import RunError
 from app.review.argilla import Argilla
+from app.review.push_plan import send_moved
+from app.review.review_queue import refresh
 from app.store.columns import now
 from app.store.runs import Run
 from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.pull import pull as verdicts_of
-from feedback.errors import Missing
+from feedback.errors import ArgillaError, Missing
 
 PAGE = 500
 
@@ -34,6 +37,10 @@ class Pulled:
     sent: int = 0
     missing: int = 0
     """Datasets that are no longer there; what was pulled from them before is kept."""
+    moved: int = 0
+    """Records that nobody answered and that have another place in the queue by now, as Argilla was told."""
+    withdrawn: str = ""
+    """Why rows that were accepted under a guarantee are not any more; "" where none were, or they are."""
 
 
 def came(done: Pulled) -> str:
@@ -57,6 +64,9 @@ def pull_run(
     pulled = Pulled(sent=store.runs.counts(run.id).sent)
     with Server(argilla.url, argilla.key) as server:
         fetch(store, server, pushes, pulled, only_moved=only_moved, watch=watch)
+        pulled.withdrawn = refresh(store, run).withdrawn
+        with contextlib.suppress(ArgillaError):  # what was said is here; the next pull tells Argilla
+            pulled.moved = send_moved(store, run, server, argilla.name)
     counts = store.runs.counts(run.id)
     pulled.submitted, pulled.rows_reviewed = counts.submitted, counts.reviewed
     pulled.approved, pulled.rejected, pulled.undecided = counts.approved, counts.rejected, counts.undecided

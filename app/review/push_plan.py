@@ -3,16 +3,18 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from app.errors import RunError
 from app.recipe import Recipe, recipe_of
 from app.review.argilla import Argilla, dataset_of, guidelines_of, is_pairwise, with_audit
 from app.review.reviewed_rows import judged_of, judged_rows
 from app.store.columns import now
-from app.store.pushes import Push
+from app.store.reviews.evidence import SIGNALS
+from app.store.reviews.pushes import Push
 from app.store.runs import Run
 from app.store.store import Store
 from app.workspace import Workspace
@@ -22,8 +24,10 @@ from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.argilla.dataset_settings import settings as dataset_settings
 from feedback.argilla.push import Pushed, Target, target
 from feedback.argilla.records import About, Place, item
-from feedback.rating_summary import MOST_RESPONSES, priority
+from feedback.errors import Missing
+from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import to_slots
+from feedback.stats.row_signals import signals_of
 from feedback.types import sendable
 from tasks.types import Row
 
@@ -101,18 +105,19 @@ def push_run(
         )
     began = now()  # what is rated or edited from here on is sent by the next push
     recipe = with_audit(store, run, recipe, population)
-    about, priorities, shortened = about_of(run, recipe), dict[str, float](), 0
+    about, priorities, signals, shortened = about_of(run, recipe), dict[str, float](), dict[str, tuple[Any, ...]](), 0
 
     def rows() -> Iterator[Row]:
         nonlocal shortened
         for reviewed in judged_rows(store, run):
-            priorities[reviewed.row.id] = priority(
-                reviewed.row, reviewed.ratings, next(iter(about.labelled), ""), about.rubrics
-            )
+            known = signals_of(reviewed, next(iter(about.labelled), ""))
+            signals[reviewed.row.id] = tuple(getattr(known, name) for name in SIGNALS)
+            priorities[reviewed.row.id] = known.contradiction
             shortened += len(reviewed.row.responses) > MOST_RESPONSES
             yield reviewed.row
 
     shape = replace(shape_of(rows()), compared=is_pairwise(recipe), checks=bool(recipe.checks))
+    store.evidence.keep_signals(signals)
     if vectors is not None:
         shape = replace(shape, dimensions=vectors.dimensions)
     name = dataset or dataset_of(store, run, recipe.review)
@@ -161,12 +166,13 @@ class _Push:
             self.run.id, server_name, to.id, to.name, to.workspace, secrets.randbits(31), looks
         )
         blind = self.recipe.review.blind_audit is True
+        store.pushes.keep_shape(push, asdict(self.shape))
         store.pushes.plan(push, priorities, blind_audit=blind)
         numbers = store.rows.all_numbers(self.run.id)
         store.pushes.renumber(push, numbers)
         _forget_what_is_gone(store, push, self.server, to)
         to_argilla.push(
-            self.server, to, self._batches(push, numbers),
+            self.server, to, self._batches(store.pushes.planned(push), numbers),
             lambda batch: store.pushes.keep_sent(push, batch, began, numbers), watch, sent.pushed,
         )  # fmt: skip
         sent.decided = _tell_decisions(store, push, self.server, to)
@@ -180,9 +186,21 @@ class _Push:
         sent.dropped = len(left) - sent.withdrawn
         return sent
 
-    def _batches(self, push: Push, numbers: dict[str, int]) -> Iterator[tuple[list[to_argilla.Item], int]]:
+    def send_moved(self, push: Push) -> int:
+        """Sends the records whose place in the queue, or whose list, changed, and nothing else of them. Returns how many."""
+        pushed, began, numbers = Pushed(), now(), self.store.rows.all_numbers(self.run.id)
+        pages = (self.store.pushes.places(push, rows) for rows in self.store.review_queue.moved(push.id))
+        to_argilla.push(
+            self.server, self.to, self._batches(pages, numbers),
+            lambda batch: self.store.pushes.keep_sent(push, batch, began, numbers), lambda done: None, pushed,
+        )  # fmt: skip
+        return pushed.sent
+
+    def _batches(
+        self, pages: Iterable[Sequence[sqlite3.Row]], numbers: dict[str, int]
+    ) -> Iterator[tuple[list[to_argilla.Item], int]]:
         """(items to send, how many more of that page are there already), page by page."""
-        for page in self.store.pushes.planned(push):
+        for page in pages:
             rest = [planned for planned in page if not planned["known"]]
             known = judged_of(self.store, self.run, [planned["row"] for planned in rest])
             instructions = {row: reviewed.row.instruction for row, reviewed in known.items()}
@@ -203,6 +221,29 @@ class _Push:
                 )
                 for p in rest if p["row"] in known
             ], len(page) - len(rest)  # fmt: skip
+
+
+def send_moved(store: Store, run: Run, server: Server, server_name: str) -> int:
+    """Tells that Argilla where the records stand by now that nobody answered: their priority and their list. Returns how many
+    records were sent; again and again it sends what changed alone. Datasets that were deleted there are passed over.
+    """
+    sent = 0
+    for entry in store.pushes.of_run(run.id):
+        if entry["server"] != server_name or not store.review_queue.any_moved(run.id):
+            continue
+        recipe = with_audit(store, run, recipe_of(run), store.runs.counts(run.id).answered)
+        push = Push(entry["id"], run.id, entry["seed"])
+        try:
+            to = to_argilla.known_target(server, str(entry["dataset_id"]), entry["dataset"], entry["workspace"])
+        except Missing:
+            continue
+        if entry["shape"]:
+            values = json.loads(entry["shape"])
+            shape = Shape(**{**values, "fields": tuple(values["fields"])})
+        else:
+            shape = replace(shape_of(store.rows.walk(run.id)), compared=is_pairwise(recipe), checks=bool(recipe.checks))
+        sent += _Push(store, run, recipe, about_of(run, recipe), shape, server, to, None).send_moved(push)
+    return sent
 
 
 def _looks(about: About, shape: Shape) -> str:

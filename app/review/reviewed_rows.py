@@ -129,7 +129,7 @@ def judged_rows(store: Store, run: Run, only: Collection[str] | None = None) -> 
 def _judged(store: Store, rows: list[Row], rules: _Rules) -> Iterator[ReviewedRow]:
     ids = [row.id for row in rows]
     ratings, verdicts, settled = store.ratings.of(ids), store.verdicts.of(ids), store.settlements.of(ids)
-    preferences = store.preferences.of(ids)
+    preferences, accepted = store.preferences.of(ids), store.acceptances.of(ids)
     results, checks = results_of(store, ids, rules.checks), rules.checks
     for row in rows:
         judged = ReviewedRow(
@@ -141,6 +141,7 @@ def _judged(store: Store, rows: list[Row], rules: _Rules) -> Iterator[ReviewedRo
             rules.rubrics,
             preferences[row.id],
             results.get(row.id, ()),
+            accepted=accepted.get(row.id),
         )
         if checks and (corrected := judged.corrected_response()) is not None:
             judged = replace(judged, correction_checks=_of_correction(judged, *corrected, checks))

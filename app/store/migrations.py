@@ -574,6 +574,55 @@ def m018_checks(connection: sqlite3.Connection) -> None:
     )
 
 
+def m019_evidence(connection: sqlite3.Connection) -> None:
+    """What reviews prove: signals of rows, orders of the queue, lists to review, statements, acceptances under a guarantee."""
+    _each(
+        connection,
+        """
+        -- what is known of a row before anybody reviews it (feedback/stats/row_signals.py), as it stood when it was sent last
+        CREATE TABLE signals(
+          row TEXT PRIMARY KEY REFERENCES rows(id) ON DELETE CASCADE, keeps INTEGER, rating REAL, opinions REAL,
+          contradiction REAL NOT NULL, spread REAL, failed_checks INTEGER NOT NULL, length INTEGER NOT NULL,
+          responses INTEGER NOT NULL, model TEXT NOT NULL) WITHOUT ROWID;
+        -- 1 where the priority or the list of a record changed since it was sent
+        ALTER TABLE pushed ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX pushed_moved ON pushed(push) WHERE moved=1;
+        -- what its records have (feedback/argilla/dataset_settings.py), as JSON; NULL for a push by an earlier version
+        ALTER TABLE pushes ADD COLUMN shape TEXT;
+        -- append-only: how the queue was put in order, on how many reviews; random: the rows that stand in it by chance
+        CREATE TABLE review_orders(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, created TEXT NOT NULL,
+          method TEXT NOT NULL, fitted_on INTEGER NOT NULL, answered INTEGER NOT NULL, coefficients TEXT NOT NULL,
+          random TEXT NOT NULL);
+        CREATE INDEX review_orders_run ON review_orders(run, id);
+        -- what somebody wanted to review in so many minutes; batch is what its records have as that in Argilla
+        CREATE TABLE review_lists(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, created TEXT NOT NULL,
+          minutes REAL NOT NULL, seconds REAL NOT NULL, batch INTEGER NOT NULL);
+        CREATE INDEX review_lists_run ON review_lists(run, id);
+        CREATE TABLE listed(
+          list INTEGER NOT NULL REFERENCES review_lists(id) ON DELETE CASCADE, row TEXT NOT NULL, position INTEGER NOT NULL,
+          PRIMARY KEY(list, row)) WITHOUT ROWID;
+        -- the rows of a run that are worth a second opinion by now, as JSON
+        CREATE TABLE second_opinions(run TEXT PRIMARY KEY REFERENCES runs(id) ON DELETE CASCADE, rows TEXT NOT NULL);
+        -- append-only: what was said of the quality of a run, with the ids that it was said from
+        CREATE TABLE statements(
+          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, identity TEXT NOT NULL, kind TEXT NOT NULL,
+          content TEXT NOT NULL, created TEXT NOT NULL, PRIMARY KEY(run, identity)) WITHOUT ROWID;
+        -- rows whose decision by the labeller stands without a reviewer; `withdrawn` says when that ended, `reason` why
+        CREATE TABLE acceptances(
+          id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, statement TEXT NOT NULL,
+          risk REAL NOT NULL, confidence REAL NOT NULL, audit INTEGER NOT NULL, threshold REAL NOT NULL, who TEXT NOT NULL,
+          created TEXT NOT NULL, withdrawn TEXT, reason TEXT NOT NULL DEFAULT '');
+        CREATE UNIQUE INDEX acceptances_run ON acceptances(run) WHERE withdrawn IS NULL;
+        CREATE TABLE accepted(
+          acceptance INTEGER NOT NULL REFERENCES acceptances(id) ON DELETE CASCADE, row TEXT NOT NULL, decision TEXT NOT NULL,
+          PRIMARY KEY(acceptance, row)) WITHOUT ROWID;
+        CREATE INDEX accepted_row ON accepted(row, acceptance);
+        """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -593,6 +642,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m016_rubrics,
     m017_preferences,
     m018_checks,
+    m019_evidence,
 ]
 
 

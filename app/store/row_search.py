@@ -12,7 +12,7 @@ from typing import Any, Literal
 from app.store.columns import dumps, marks
 from app.store.database import Database
 from app.store.ratings import COUNTS
-from app.store.verdicts import COUNTS_AS, DECIDED, NEWEST
+from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST
 from feedback.rubrics import MOST_LEVELS
 from tasks.types import without_surrogates
 
@@ -53,6 +53,15 @@ INDEXES = {
     **dict.fromkeys(("waiting", "unsent"), "rows_in_argilla"),
 }  # fmt: skip
 """Where rows are found by one of these alone; SQLite has no numbers to choose by."""
+LISTS = {
+    "list": "rows.id IN (SELECT row FROM listed WHERE list=(SELECT max(id) FROM review_lists WHERE run=:run))",
+    "guarantee": "rows.id IN (SELECT row FROM accepted JOIN acceptances ON acceptances.id=acceptance WHERE run=:run AND"
+    " withdrawn IS NULL)",
+    "second": "rows.id IN (SELECT value FROM json_each(coalesce((SELECT rows FROM second_opinions WHERE run=:run), '[]')))",
+}
+"""Samples that are lists of rows: those of the newest review list, those that are accepted under a guarantee, those that are
+worth a second opinion.
+"""
 FEW = 5_000
 """Rows that fit, up to which they are sorted by the queue's order."""
 MOST_SETS = 50
@@ -454,6 +463,8 @@ def _index_of(query: RowQuery) -> str:
     """The index by which the rows are found that have the one thing that is asked of the row itself."""
     if query.check:
         return "rows_failing"
+    if query.sample in LISTS:
+        return ""
     if query.mark or query.sample:
         return "rows_marked" if query.mark else "rows_sample"
     return "rows_said" if query.reviewer or query.reason else INDEXES.get(query.status, "")
@@ -496,7 +507,9 @@ def _of_row(run_id: str, query: RowQuery, *, covers: bool) -> tuple[tuple[str, .
         values |= {f"check{k}": f"\n{identity}\n" for k, identity in enumerate(identities)}
         fails = " OR ".join(f"instr(char(10)||rows.fails||char(10), :check{k})" for k in range(len(identities)))
         where.append(f"rows.fails<>'' AND ({fails})")
-    if query.sample:
+    if query.sample in LISTS:
+        where.append(LISTS[query.sample])
+    elif query.sample:
         where.append("rows.sample=:sample")
     if query.reviewer:
         where.append(f"rows.id IN (SELECT row FROM ({_NEWEST}) WHERE status='submitted' AND reviewer=:reviewer)")

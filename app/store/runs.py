@@ -8,7 +8,7 @@ from typing import Any
 from app.errors import RunError
 from app.store.columns import NEAR_DUPLICATE, marks, now
 from app.store.database import Database
-from app.store.verdicts import COUNTS_AS, DECIDED, NEWEST
+from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST
 
 STATES = ("kept", "dropped", "surplus", "failed")
 """What a row can be; of a dropped one Argilla may have a record still."""

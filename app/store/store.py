@@ -1,9 +1,10 @@
 """Everything that runs leave behind, in one SQLite file of the data folder.
 
 `store.runs`, `.usage`, `.rows`, `.ratings`, `.preferences`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
-`.local_verdicts`, `.row_search`, `.embeddings`, `.form_drafts`, `.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics` are
-the nouns. app/store has a module for each, but for preferences, which stand with the ratings, for settlements, which stand with
-the verdicts, and for the last five but vectors, which are in library.py.
+`.local_verdicts`, `.evidence`, `.review_queue`, `.acceptances`, `.row_search`, `.embeddings`, `.form_drafts`,
+`.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics` are the nouns. app/store has a module for each, those of reviews in
+a room of their own, but for preferences, which stand with the ratings, for settlements, which stand with the verdicts, and for
+the last five but vectors, which are in library.py.
 """
 
 from pathlib import Path
@@ -12,14 +13,17 @@ from app.store.call_cache import CallCache, Vectors
 from app.store.checks import Checks
 from app.store.database import Database
 from app.store.library import FormDrafts, Library, RubricVersions
-from app.store.local_verdicts import LocalVerdicts
-from app.store.pushes import Pushes
 from app.store.ratings import Preferences, Ratings
+from app.store.reviews.acceptances import Acceptances
+from app.store.reviews.evidence import Evidence
+from app.store.reviews.local_verdicts import LocalVerdicts
+from app.store.reviews.pushes import Pushes
+from app.store.reviews.queue import ReviewQueue
+from app.store.reviews.verdicts import Settlements, Verdicts
 from app.store.row_search import RowSearch
 from app.store.rows import Rows
 from app.store.runs import Runs
 from app.store.usage import UsageLog
-from app.store.verdicts import Settlements, Verdicts
 
 
 class Store:
@@ -38,6 +42,9 @@ class Store:
         self.verdicts = Verdicts(self.db)
         self.local_verdicts = LocalVerdicts(self.db)
         self.settlements = Settlements(self.db)
+        self.evidence = Evidence(self.db)
+        self.review_queue = ReviewQueue(self.db)
+        self.acceptances = Acceptances(self.db)
         self.form_drafts = FormDrafts(self.db)
         self.row_search = RowSearch(self.db)
         self.embeddings = Vectors(self.db)

@@ -6,6 +6,7 @@ interrupted.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -21,13 +22,15 @@ from app.inputs.known_inputs import KnownInputs
 from app.recipe import Recipe
 from app.review import argilla
 from app.review.pull import Pulled
-from app.review.push_plan import Sent
+from app.review.push_plan import Sent, send_moved
+from app.review.review_queue import is_due, refresh
 from app.runs.run_recipes import amend
 from app.runs.runner import RunExecutor, failure_text
 from app.services import Say
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
-from app.workspace import Workspace
+from app.workspace import Workspace, silent
+from feedback.argilla.client import Server
 from feedback.argilla.push import Pushed
 from feedback.checks import Check
 from feedback.errors import DatasetMismatch
@@ -142,6 +145,14 @@ def _setting(error: ClaywrightError) -> str:
     return known.get(error.refusal.meaning, usual) if error.refusal is not None else usual
 
 
+async def _quietly(work: Awaitable[Any]) -> None:
+    """Does work that is done again another time where it fails; then it is written down."""
+    try:
+        await work
+    except Exception:  # whatever it is, a verdict is kept and the queue stands as it did
+        log.exception("the queue was not put in order")
+
+
 class Jobs:
     """The jobs of this process. Close it: what is in flight is waited for, then everything ends."""
 
@@ -228,6 +239,23 @@ class Jobs:
             job.pushed = job.sent.pushed
 
         return self._start(run, "push", lambda job: asyncio.to_thread(send, job))
+
+    def refresh_queue(self, run: Run) -> None:
+        """Puts the queue in order beside the page, where enough was answered since it was done last."""
+        if is_due(self.store, run):
+            work = asyncio.to_thread(refresh, self.store, run)
+            asyncio.run_coroutine_threadsafe(self._begin(_quietly(work)), self._loop)
+
+    def tell_queue(self, run: Run) -> None:
+        """Tells Argilla where the records of a run stand by now, beside the page; the next pull does where that fails."""
+
+        def tell() -> None:
+            with contextlib.suppress(ClaywrightError, OSError):
+                where = argilla.argilla(self.settings, silent)
+                with Server(where.url, where.key) as server:
+                    send_moved(self.store, run, server, where.name)
+
+        asyncio.run_coroutine_threadsafe(self._begin(asyncio.to_thread(tell)), self._loop)
 
     def pull(self, run: Run) -> Job:
         def fetch(job: Job) -> None:

@@ -7,7 +7,6 @@ an action is a sentence at the place that it names.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -29,7 +28,8 @@ Show = Callable[[RunView], Any]
 LONGEST_TEXT = 1_000
 """Characters of a text that a button says: an id or a name."""
 NUMBER = re.compile(r"[0-9]{1,12}")
-CLICKS = (Path(__file__).parent / "static" / "clicks.js").read_text(encoding="utf-8")
+CLICKS = "window.takeClicks(element, trigger)"
+"""What takes clicks on data-act within a part: static/clicks.js, which the page has once."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Board:
             value = show(view)
             return gr.update(value=value, visible=bool(value))
 
-        html = gr.HTML("", js_on_load=CLICKS, apply_default_css=False, **props)
+        html = gr.HTML("", js_on_load=CLICKS if act else None, apply_default_css=False, **props)
         self.shows.append((self.page, html, shown))
         if act is not None:
             self.actions.append(Action(html.click, act, False, [], often=often, page=self.page))

@@ -6,14 +6,17 @@ from typing import Any
 
 from app.config import Settings
 from app.recipe import Recipe
-from app.review import argilla
-from app.store.local_verdicts import Added
+from app.review import acceptance, argilla, review_queue
+from app.review.acceptance import Accepted
+from app.store.reviews.local_verdicts import Added
+from app.store.reviews.queue import QueueOrder, ReviewList
+from app.store.reviews.verdicts import OWN
 from app.store.row_search import Reason
 from app.store.runs import Run
 from app.store.store import Store
-from app.store.verdicts import OWN
 from feedback.argilla.dataset_settings import Review
 from feedback.stats.audit_sample import audit_of
+from feedback.stats.row_signals import RowSignals
 from feedback.types import Verdict
 
 
@@ -49,7 +52,7 @@ class RunReviews:
         """The status in Argilla of a verdict that was given in the app; "" where there is none."""
         return self._store.local_verdicts.status_there(row_id, dataset_id)
 
-    def order(self, row_id: str) -> list[int]:
+    def response_order(self, row_id: str) -> list[int]:
         """The indices of a row's responses as its newest record shows them; [] where there is none."""
         return self._store.pushes.arrangements([row_id]).get(row_id, [])
 
@@ -82,6 +85,48 @@ class RunReviews:
     def number_covered(self, person: str) -> int:
         """How many rows of the blind audit a person has not decided yet, so that their ratings are covered."""
         return self._store.row_search.covered(self.run.id, person)
+
+    # -- what is next, and what needs nobody
+
+    def review_list(self) -> ReviewList | None:
+        """The rows that somebody wanted to review in so many minutes last."""
+        return self._store.review_queue.list_of(self.run.id)
+
+    def audit_among(self, row_ids: Sequence[str]) -> set[str]:
+        """Those of the rows that are of the audit."""
+        return self._store.pushes.audit_among(row_ids)
+
+    def lists(self) -> Sequence[str]:
+        """Which lists of rows there are: "list" for one that was picked, "guarantee" and "second" (row_search.LISTS)."""
+        return self._store.review_queue.lists(self.run.id)
+
+    def answered_among(self, row_ids: Collection[str]) -> set[str]:
+        """Those of the rows that somebody finished with."""
+        return self._store.review_queue.answered_among(row_ids)
+
+    def add_list(self, minutes: float) -> ReviewList:
+        """A list of the next rows for so many minutes. Raises RunError where none waits."""
+        return review_queue.rows_for(self._store, self.run, minutes)
+
+    def queue_order(self) -> QueueOrder | None:
+        """How the queue was put in order last; None where it stands as it was sent."""
+        return self._store.review_queue.last(self.run.id)
+
+    def signals(self, row_id: str) -> RowSignals | None:
+        """What was known of a row when it was sent; None for one that was not."""
+        return self._store.evidence.signals_of_row(row_id)
+
+    def accept(self, who: str, risk: float) -> Accepted:
+        """Accepts the rows that need no reviewer at that risk. Raises RunError, SettingsError."""
+        return acceptance.accept(self._store, self.run, who, risk)
+
+    def withdraw_acceptance(self, who: str) -> int:
+        """Ends the acceptance that stands; returns how many rows it held. Raises RunError where none stands."""
+        return acceptance.withdraw(self._store, self.run, who)
+
+    def refresh(self) -> None:
+        """Puts the queue in order where enough was answered since, and ends an acceptance that does not hold any more."""
+        review_queue.refresh(self._store, self.run)
 
     # -- what people said
 

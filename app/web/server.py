@@ -234,13 +234,18 @@ def routes(state: AppState) -> "FastAPI":
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])
     mounted: FastAPI = gr.mount_gradio_app(
-        app, demo, path="/", theme=theme(), css=css(), js=scripts(), footer_links=[],
+        app, demo, path="/", theme=theme(), css=css(), js=scripts(), head=head(), footer_links=[],
         run_history=False, show_error=False, max_file_size=LARGEST_UPLOAD, enable_monitoring=False, ssr_mode=False,
         favicon_path=str(STATIC / "favicon.svg"), pwa=False,
     )  # fmt: skip
     # a mounted app counts as not launched yet, and then Gradio takes any path for one of its own uploads
     demo.has_launched = demo.is_running = True
     return mounted
+
+
+def head() -> str:
+    """What the page has to know before its parts are there."""
+    return f"<script>{(STATIC / 'clicks.js').read_text(encoding='utf-8')}</script>"
 
 
 def scripts() -> str:

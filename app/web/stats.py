@@ -1,7 +1,9 @@
 """What Insights and Rate count over all ratings of a run: on a large one it takes a while, and is asked for beside the glances."""
 
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from app.review.insights import Insights, insights_of
 from app.review.reviewed_rows import agreement_of
 from app.runs.row_checks import Standing, standings
 from app.store.ratings import Wide
@@ -72,6 +74,20 @@ def checks(store: Store, run: Run) -> list[Standing]:
 def agreement(store: Store, run: Run) -> Agreement:
     """How people and the labeller agree, and reviewers with each other."""
     return agreement_of(store, run)
+
+
+@dataclass(frozen=True)
+class InsightsAt:
+    """Finds what the reviews of a run prove; `risk` is the share of accepted rows that may be wrong."""
+
+    risk: float
+
+    @property
+    def __name__(self) -> str:
+        return f"insights at {self.risk:g}"
+
+    def __call__(self, store: Store, run: Run) -> Insights:
+        return insights_of(store, run, self.risk)
 
 
 STAGES = {"generate": "instructions", "answer": "responses", "rate": "ratings", "embed": "vectors"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.errors import RunError
 from app.recipe import recipe_of
 from app.review.dataframes import of_columns
+from app.review.insights import RISK
 from app.runs import pricing
 from app.runs.pricing import Price
 from app.runs.row_checks import Standing
@@ -16,6 +17,7 @@ from app.web import stats as web_stats
 from app.web.state import AppState
 from feedback.exports.writers import protected
 from feedback.rubrics import STANDARD_LEVELS
+from feedback.stats.acceptance import AcceptancePoint
 from feedback.stats.agreement import DECISION, Agreement
 from feedback.stats.histograms import Histogram, Said, by_aspect, by_both, by_model
 from feedback.stats.length_bias import ByLength
@@ -230,6 +232,22 @@ def of_checks(standings: Sequence[Standing]) -> "pd.DataFrame":
     )
 
 
+def of_guarantee(curve: Sequence[AcceptancePoint]) -> "pd.DataFrame":
+    """Each threshold of the rows that need nobody: how many rows, how many audit reviews inside, the most that is wrong."""
+    return table(
+        (
+            "contradiction up to",
+            "unreviewed rows",
+            "share of them",
+            "audit reviews",
+            "decided otherwise",
+            "at most wrong",
+            "holds",
+        ),
+        [(p.threshold, p.rows, p.share, p.n, p.disagreements, p.bound, "yes" if p.accepted else "no") for p in curve],
+    )
+
+
 def spent(state: AppState, run: Run) -> list[tuple[str, str, Tally]]:
     """What the run took until now, the job at work included."""
     job = state.jobs.of(run.id)
@@ -248,6 +266,11 @@ def _agreement(state: AppState, run: Run) -> Agreement:
     return state.counted(run, web_stats.agreement) or Agreement()
 
 
+def _curve(state: AppState, run: Run) -> Sequence[AcceptancePoint]:
+    figures = state.counted(run, web_stats.InsightsAt(RISK))
+    return figures.acceptance.curve if figures is not None else ()
+
+
 TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "ratings-by-aspect": lambda state, run: of_aspects(by_aspect(state.counted(run, web_stats.ratings) or [])),
     "ratings-by-model": lambda state, run: of_models(state.counted(run, web_stats.ratings) or []),
@@ -260,6 +283,7 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "reasons": lambda state, run: of_reasons(state.store.row_search.reasons(run.id)),
     "which-is-better": lambda state, run: of_comparisons(state.counted(run, web_stats.which_is_better) or figures([])),
     "marked": lambda state, run: of_marks(state.counted(run, web_stats.marked) or {}),
+    "guarantee": lambda state, run: of_guarantee(_curve(state, run)),
     "checks": lambda state, run: of_checks(state.counted(run, web_stats.checks) or []),
 }
 """By the name that a download has."""

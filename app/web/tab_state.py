@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from app.review.argilla import Invited
+from app.review.insights import RISK
 from app.runs.row_edits import Dropped
-from app.store.local_verdicts import Added
+from app.store.reviews.local_verdicts import Added
 
 HOME = "generate"
 
@@ -155,7 +156,15 @@ class RatePart:
     confirmation: Confirmation = Confirmation()
 
 
-Part = SwitcherPart | DrawerPart | ModelsPart | GeneratePart | RatePart | ReviewPart
+@dataclass(frozen=True)
+class InsightsPart:
+    """The page Insights."""
+
+    risk: float = RISK
+    """The share of accepted rows that may be wrong, as it is chosen there."""
+
+
+Part = SwitcherPart | DrawerPart | ModelsPart | GeneratePart | RatePart | ReviewPart | InsightsPart
 
 
 @dataclass(frozen=True)
@@ -182,6 +191,7 @@ class TabState:
     generate: GeneratePart = GeneratePart()
     rate: RatePart = RatePart()
     review: ReviewPart = ReviewPart()
+    insights: InsightsPart = InsightsPart()
 
     def with_part(self, part: Part | None, before: "TabState") -> "TabState":
         """The state with what an action changed of its page's part since `before`, when it began.

@@ -77,10 +77,20 @@ def target(server: Server, name: str, workspace: str, settings: "rg.Settings") -
             )
         elif _lacks_checks(dataset.settings, settings):
             server.post(f"/api/v1/datasets/{dataset.id}/metadata-properties", FAILED_CHECKS_PROPERTY)
-    payload = server.get(f"/api/v1/datasets/{dataset.id}/questions")
+    return known_target(server, str(dataset.id), name, workspace)
+
+
+def known_target(server: Server, dataset_id: str, name: str, workspace: str) -> Target:
+    """A dataset that is there. Raises Missing if it was deleted."""
+    payload = server.get(f"/api/v1/datasets/{dataset_id}/questions")
     questions = {str(question["name"]): str(question["id"]) for question in payload["items"]}
-    fields = frozenset(str(field["name"]) for field in server.get(f"/api/v1/datasets/{dataset.id}/fields")["items"])
-    return Target(str(dataset.id), name, workspace, review_address(server.url, str(dataset.id)), questions, fields)
+    fields = frozenset(str(field["name"]) for field in server.get(f"/api/v1/datasets/{dataset_id}/fields")["items"])
+    return Target(dataset_id, name, workspace, review_address(server.url, dataset_id), questions, fields)
+
+
+def list_path(dataset_id: str, run: str, batch: int) -> str:
+    """Where people review the records of one list in Argilla's own page, the next first."""
+    return f"/dataset/{dataset_id}/annotation-mode?metadata=batch.ge{batch}.le{batch}~run.{run}&sort=metadata.priority.desc"
 
 
 def review_address(url: str, dataset_id: str, run: str = "", number: int = 0, status: str = "") -> str:

@@ -78,7 +78,7 @@ class Summary:
     def add(self, judged: ReviewedRow, lines: Sequence[Line]) -> None:
         self.rows += 1
         self.failed.update(result.check for result in judged.checks if not result.passed)
-        self.rejected += judged.decision != judged.peoples_decision
+        self.rejected += judged.guarantee is None and judged.decision != judged.peoples_decision
         self.instructions += judged.corrected_instruction() is not None
         self.responses += judged.corrected_response() is not None
         for rating in judged.ratings:

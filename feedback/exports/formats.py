@@ -38,6 +38,11 @@ CHECKED: Columns = {
     "checks": [{"response": int, "check": str, "passed": bool, "reason": str, "rejects": bool}],
 }  # fmt: skip
 """What lines of a run with checks say of them; `checks` in raw alone."""
+GUARANTEED: Columns = {
+    "decision_by": str, "guarantee_risk": float, "guarantee_confidence": float, "guarantee_audit": int,
+    "guarantee_statement": str,
+}  # fmt: skip
+"""What lines say of rows that were accepted under a guarantee, where there are such."""
 TOOLS = "tools"
 """The column of the tools that a conversation may call, as JSON."""
 ANSWERS = ("messages", "completion", "chosen", "rejected")
@@ -81,9 +86,9 @@ class Format:
         """Whether a model's thoughts can stand beside its answers."""
         return self.lines is raw or self.with_reasoning.own != self.own
 
-    def holding(self, paths: Collection[str], *, checked: bool = False) -> "Format":
-        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, tools; and where rows
-        were `checked` what the checks say, though it is nothing in every line.
+    def holding(self, paths: Collection[str], *, checked: bool = False, guaranteed: bool = False) -> "Format":
+        """The same with what its lines hold beyond texts, by path ("messages.tool_calls[]"): tool calls, tools; where rows
+        were `checked` what the checks say, and where some are `guaranteed` by what, though it is nothing in every line.
         """
         own = {
             column: [{**kind[0], **{name: of for name, of in FURTHER.items() if _is_there(f"{column}.{name}", paths)}}]
@@ -92,7 +97,8 @@ class Format:
             for column, kind in self.own.items()
         }
         checks = {name: kind for name, kind in CHECKED.items() if checked and (name != "checks" or self.lines is raw)}
-        return replace(self, own={**own, **({TOOLS: str} if TOOLS in paths else {}), **checks})
+        guarantees = GUARANTEED if guaranteed else {}
+        return replace(self, own={**own, **({TOOLS: str} if TOOLS in paths else {}), **checks, **guarantees})
 
     def with_fields(self, fields: Columns) -> "Format":
         """The same with the columns of rows of a shape of their own."""

@@ -47,6 +47,20 @@ def provenance(judged: ReviewedRow, run: str, task: str) -> Line:
         "reviewed_at": max((_moment(v.updated_at) for v in judged.submitted), default=None),
         "labeller": next(iter([r.model for r in judged.ratings[:1]] + [p.model for p in judged.preferences[:1]]), None),
         **({"decision_by": judged.decision_by, "failed_checks": failed_checks(judged)} if judged.checks else {}),
+        **_guarantee(judged),
+    }
+
+
+def _guarantee(judged: ReviewedRow) -> Line:
+    """Under which guarantee a row goes out that nobody reviewed; nothing for any other."""
+    if (guarantee := judged.guarantee) is None:
+        return {}
+    return {
+        "decision_by": judged.decision_by,
+        "guarantee_risk": guarantee.risk,
+        "guarantee_confidence": guarantee.confidence,
+        "guarantee_audit": guarantee.audit,
+        "guarantee_statement": guarantee.statement,
     }
 
 
@@ -121,6 +135,7 @@ def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
 
     if top is not None and teaches(judged, top, rule):
         because = "corrected by a reviewer" if top.corrected else "approved by people"
+        because = because if judged.guarantee is None else "accepted under a guarantee"
         yield line(top.text, top.place, True, because, top.corrected)
     for index, response in enumerate(judged.row.responses):
         people, score = judged.rated_by_people(index), judged.score(index)
@@ -132,6 +147,8 @@ def kto(judged: ReviewedRow, rule: Rule) -> Iterator[Line]:
         elif judged.peoples_decision == "reject":
             if people is None or people <= scale.low:
                 yield line(response.text, index, False, "rejected by people")
+        elif judged.decision == "reject" and judged.guarantee is not None:
+            yield line(response.text, index, False, "rejected under a guarantee")
         elif score is not None and score <= scale.low:
             yield line(response.text, index, False, f"rated low by {who}")
         elif (

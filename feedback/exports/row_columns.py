@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from feedback.exports.formats import CHECKED, TOOLS, Format
+from feedback.exports.formats import CHECKED, GUARANTEED, TOOLS, Format
 from feedback.exports.preference_pairs import best
 from feedback.exports.record_formats import Line, NotWritten, raw
 from feedback.reviewed_row import ReviewedRow
@@ -53,7 +53,7 @@ def column_types(row: Row, form: Format) -> dict[str, Any]:
 
 def _taken(form: Format) -> set[str]:
     """Names that no field's column can have: those of the format, and of what its lines may hold beyond."""
-    return {*form.columns, *CHECKED, TOOLS}
+    return {*form.columns, *CHECKED, *GUARANTEED, TOOLS}
 
 
 def _answer(judged: ReviewedRow, line: Line) -> str | None:

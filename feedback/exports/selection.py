@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 from feedback.errors import ExportError
 from feedback.exports.disk_buffer import Spool, without
 from feedback.exports.file_kinds import ENDINGS, FOLDER, UNTYPED, Ready, Replaces, kind_of
-from feedback.exports.formats import CHECKED, FORMATS, TOOLS, Columns, Format
+from feedback.exports.formats import CHECKED, FORMATS, GUARANTEED, TOOLS, Columns, Format
 from feedback.exports.preference_pairs import Rule, best
 from feedback.exports.record_formats import Line, NotWritten, provenance
 from feedback.exports.row_columns import column_types, row_columns
@@ -168,7 +168,9 @@ class Export:
         """Whether a row is to go out."""
         decision = judged.decision
         decided = decision in DECISIONS[self.decision or "approved"] or self._as_bad(judged)
-        if judged.unseen and judged.rejecting_check:  # rejected by a stated rule, though nobody reviewed it
+        if judged.guarantee is not None or (
+            judged.unseen and judged.rejecting_check
+        ):  # by a stated rule, reviewed by nobody
             if self.decision == "reviewed" or not decided:
                 return False
         elif not (self.unreviewed if judged.unseen else decided):
@@ -247,19 +249,25 @@ class Gathered:
     """The types of the columns of rows of a shape of their own."""
     checked: bool = False
     """Whether a row that goes out was checked."""
+    guaranteed: bool = False
+    """Whether one goes out under a guarantee."""
 
     @property
     def form(self) -> Format:
         """The format, with what its lines hold."""
-        return self.to.form.holding(self.spool.paths, checked=self.checked).with_fields(self.fields)
+        form = self.to.form.holding(self.spool.paths, checked=self.checked, guaranteed=self.guaranteed)
+        return form.with_fields(self.fields)
 
     def lines(self, order: Iterable[int]) -> Iterator[Line]:
         """The lines, all with the same columns."""
-        kinds: Columns = {name: kind for name, kind in self.form.columns.items() if name in (TOOLS, *CHECKED)}
+        further_names = (TOOLS, *CHECKED, *GUARANTEED)
+        kinds: Columns = {name: kind for name, kind in self.form.columns.items() if name in further_names}
         further: Line = {name: [] if isinstance(kind, list) else None for name, kind in kinds.items()}
         empty: Line = {name: [] if isinstance(kind, list) else None for name, kind in self.fields.items()}
         for line in self.spool.read(order):
             full = {**empty, **line} if self.fields.keys() - line.keys() else line
+            if self.guaranteed and "decision_by" not in full:
+                full = {**full, "decision_by": "people" if full["decision"] else None}
             yield {**full, **{name: full.get(name, none) for name, none in further.items()}} if further else full
 
     def parts(self, there: Mapping[str, str] = MappingProxyType({})) -> dict[str, list[int]]:
@@ -298,6 +306,7 @@ def gathered(
             collected.rows += 1
             collected.fields |= column_types(judged.row, to.form)
             collected.checked |= bool(judged.checks)
+            collected.guaranteed |= judged.guarantee is not None
             if seen is not None:
                 seen(judged, row_lines)
         if not collected.rows:

@@ -21,8 +21,8 @@ from app import services, workflow
 from app.config import Settings
 from app.review import argilla
 from app.review.argilla import Argilla
+from app.store.reviews.verdicts import OWN
 from app.store.store import Store
-from app.store.verdicts import OWN
 from tests.browser import ADDRESSES, CHROMIUM, FLAGS, App
 from tests.make_runs import made_of, with_run
 

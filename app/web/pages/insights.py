@@ -13,7 +13,7 @@ from app.web.html import fragments, plots
 from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
-from app.web.pages import rejection_reasons
+from app.web.pages import quality, rejection_reasons
 from app.web.pages.rating import checks
 from app.web.pages.review import filters, verdict
 from app.web.state import RunView
@@ -57,12 +57,14 @@ def build(board: Board) -> None:
         )
     board.problem("insights")
     board.part(key_numbers)
+    board.part(quality.panels, pressed, elem_id="proof")
     board.part(panels, pressed)
 
 
 def pressed(act: Act) -> Done | None:
     """Follows a click on a panel."""
-    return rejection_reasons.act_on(act) or rated(act) or marked_rows(act) or checks.act_on(act) or take_prices(act)
+    done = quality.act_on(act) or rejection_reasons.act_on(act) or checks.act_on(act)
+    return done or rated(act) or marked_rows(act) or take_prices(act)
 
 
 def rated(act: Act) -> Done | None:

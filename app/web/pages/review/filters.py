@@ -34,7 +34,10 @@ WIDE: Choices = [
     ("Asked again, rated otherwise", "repeats"),
 ]  # fmt: skip
 MARK: Choices = [("Any mark", ""), *((fragments.sentence(mark), mark) for mark in MEANINGS)]
-SAMPLE: Choices = [("Audit and queue", ""), ("Audit", "audit"), ("Queue", "queue")]
+SAMPLE: Choices = [
+    ("Audit and queue", ""), ("Audit", "audit"), ("Queue", "queue"), ("Your review list", "list"),
+    ("Accepted without a reviewer", "guarantee"), ("Worth a second opinion", "second"),
+]  # fmt: skip
 OWN_ORDER, QUEUE_ORDER = "own", "queue"
 RATED_ORDERS: Choices = [
     ("Lowest rated first", "lowest"), ("Highest rated first", "highest"), ("Responses widest apart first", "apart"),
@@ -225,7 +228,10 @@ def checks_of(view: RunView) -> Choices:
 
 
 def samples(view: RunView) -> Any:
-    return gr.update(visible=bool(view.counts.sent))
+    """Audit and queue, and the lists that there are."""
+    known = {"", "audit", "queue", *(view.reviews.lists() if view.run is not None and view.counts.sent else ())}
+    choices = [(label, value) for label, value in SAMPLE if value in known]
+    return gr.update(choices=choices, visible=bool(view.counts.sent))
 
 
 # -- what is asked for

@@ -16,7 +16,7 @@ from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, stop
 from app.web.pages.rating import rubrics
-from app.web.pages.review import argilla, bulk_actions, decisions, filters, reviewers, verdict
+from app.web.pages.review import argilla, bulk_actions, decisions, filters, next_rows, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
 from app.web.state import RunView
 from app.web.tab_state import ReviewPart
@@ -111,7 +111,8 @@ def _shows_settings(view: RunView) -> bool:
 
 
 def head(view: RunView) -> Markup:
-    return fragments.page_head("Review", f"{_line(view)} {argilla.outcome(view)}".rstrip())
+    line = " ".join(filter(None, [_line(view), next_rows.progress(view), argilla.outcome(view)]))
+    return fragments.page_head("Review", line)
 
 
 def ways(view: RunView) -> Markup:
@@ -120,7 +121,7 @@ def ways(view: RunView) -> Markup:
         return Markup()
     opened = str(_shows_settings(view)).lower()
     button = markup('<button type="button" aria-expanded="{}" {}>Settings</button>', opened, attrs(act="settings"))
-    return markup('<div class="ways">{}{}</div>', argilla.link(view), button)
+    return markup('<div class="ways">{}{}{}</div>', next_rows.menu(view), argilla.link(view), button)
 
 
 def _line(view: RunView) -> str:
@@ -215,9 +216,13 @@ def shape(view: RunView) -> Markup:
 
 def pressed(act: Act) -> Done | None:
     """Does what a button of a row, or of several, asks for; None for any other."""
-    if (done := bulk_actions.act_on(act) or filters.act_on(act)) is not None:
+    if (done := filters.act_on(act)) is not None:
         return done
-    done = verdict.say(act) or decisions.act_on(act)
+    if (done := bulk_actions.act_on(act)) is not None:
+        act.state.jobs.refresh_queue(act.run)
+        return done
+    if (done := verdict.say(act) or decisions.act_on(act)) is not None:
+        act.state.jobs.refresh_queue(act.run)
     return replace(done, own=replace(_own(act, done), undo=None)) if done is not None else None
 
 
@@ -227,7 +232,9 @@ def _own(act: Act, done: Done) -> ReviewPart:
 
 
 def turn(act: Act) -> Done:
-    """The settings are shown, or put away again."""
+    """The settings are shown, or put away again; or a list of the next rows is picked."""
+    if (done := next_rows.act_on(act)) is not None:
+        return done
     if act.word != "settings":
         raise PageError
     return Done(own=replace(act.tab.review, settings=not _shows_settings(act.look)))

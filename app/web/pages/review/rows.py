@@ -12,7 +12,7 @@ from app.web.html.fragments import attrs
 from app.web.html.markup import joined, markup
 from app.web.html.search_hits import excerpt, marked
 from app.web.pages import row_cards
-from app.web.pages.review import argilla, bulk_actions, decisions, filters, preference, verdict
+from app.web.pages.review import argilla, bulk_actions, decisions, filters, next_rows, preference, verdict
 from app.web.state import RunView, person_name
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD_LEVELS, WHOLE_ROW, Rubrics, on_five
@@ -172,6 +172,9 @@ def _status(judged: ReviewedRow, sent: bool) -> Markup:
         return settled
     deciders = list(dict.fromkeys(v.reviewer for v in judged.submitted if v.decision == judged.decision))
     who = person_name(deciders[0]) if len(deciders) == 1 else f"{len(deciders)} people"
+    if judged.guarantee is not None:
+        word, tone = decisions.DECIDED[judged.guarantee.decision]
+        return fragments.pill(f"{word} · guarantee", tone)
     match judged.decision:
         case "approve":
             changed = judged.corrected_instruction() is not None or judged.corrected_response() is not None
@@ -222,7 +225,7 @@ def _detail(view: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
     )
     return markup(
         '<article class="detail" id="row" tabindex="-1" aria-label="Row {number}" {data}>'
-        '<div class="row-top"><h2>Row {number}</h2>{status}<div class="row-acts">{link}{as_is}{turns}</div></div>{covered}'
+        '<div class="row-top"><h2>Row {number}</h2>{status}<div class="row-acts">{link}{as_is}{turns}</div></div>{covered}{why}'
         '<div class="talk">{conversation}{of_row}</div><div class="responses {single}">{shown}</div>{better}{opinions}{bar}'
         "</article>",
         number=number,
@@ -232,6 +235,7 @@ def _detail(view: RunView, judged: ReviewedRow, number: int, turns: Markup) -> M
         as_is=as_is,
         turns=turns,
         covered=fragments.notice(JUDGE_FIRST) if hidden else Markup(),
+        why=next_rows.reason(view, judged, hidden=hidden),
         conversation=conversation,
         of_row=_of_the_row(view, judged),
         single=single,

@@ -140,13 +140,13 @@ def covered(judged: ReviewedRow) -> ReviewedRow:
 
 def letters(view: RunView, row: Row) -> dict[int, str]:
     """{index: letter} of a row's responses, in the order in which people see them, here and in Argilla."""
-    order = view.reviews.order(row.id)
+    order = view.reviews.response_order(row.id)
     return {index: letter(slot) for index, slot in slots(order, len(row.responses)).items()}
 
 
 def letter_of(view: RunView, row_id: str, index: int) -> str:
     """The letter of one response, where the row itself is not at hand."""
-    order = view.reviews.order(row_id)
+    order = view.reviews.response_order(row_id)
     return letter(order.index(index) if index in order else index)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
-from app.store.verdicts import DECIDED
+from app.store.reviews.verdicts import DECIDED
 from feedback.response_order import order_of
 from feedback.stats.audit_sample import drawn_for_audit
 from feedback.types import judgements
@@ -125,6 +125,17 @@ class Pushes:
 
         self.db.write(write)
 
+    def keep_shape(self, push: Push, shape: Mapping[str, Any]) -> None:
+        """What the records of a push have, for those that are sent again one by one."""
+        self.db.write(lambda c: c.execute("UPDATE pushes SET shape=? WHERE id=?", (dumps(shape), push.id)))
+
+    def places(self, push: Push, rows: Sequence[str]) -> list[sqlite3.Row]:
+        """The same as `planned` of some rows, for records that are there."""
+        return self.db.all(
+            "SELECT row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, arrangement, 0 known"
+            f" FROM pushed WHERE push=? AND row IN ({marks(rows)})", push.id, *rows,
+        )  # fmt: skip
+
     def planned(self, push: Push) -> Iterator[list[sqlite3.Row]]:
         """What a push sends, in the order of sending, in pages.
 
@@ -134,8 +145,8 @@ class Pushes:
         position, last = -1, ""
         while True:
             page = self.db.all(
-                "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, suggested, place,"
-                " arrangement, withdrawn IS NULL AND sent>=rows.updated known FROM pushed JOIN rows ON rows.id=pushed.row"
+                "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, suggested, place, arrangement,"
+                " withdrawn IS NULL AND sent>=rows.updated AND NOT moved known FROM pushed JOIN rows ON rows.id=pushed.row"
                 " WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
                 f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, position, last,
             )  # fmt: skip
@@ -175,7 +186,7 @@ class Pushes:
 
         self.db.write(
             lambda c: c.executemany(
-                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL, number=coalesce(?, number),"
+                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL, moved=0, number=coalesce(?, number),"
                 " offered=iif(instr(offered, ?)>0, offered, json_insert(offered, '$[#]', json(?))) WHERE push=? AND row=?",
                 [
                     (
@@ -274,6 +285,11 @@ class Pushes:
     def were_sent(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that Argilla has, by any push."""
         rows = self.db.all(f"SELECT id FROM rows WHERE in_argilla AND id IN ({marks(row_ids)})", *row_ids)
+        return {r["id"] for r in rows}
+
+    def audit_among(self, row_ids: Sequence[str]) -> set[str]:
+        """Those of the rows that were sealed as audit and sent."""
+        rows = self.db.all(f"SELECT id FROM rows WHERE sample='audit' AND id IN ({marks(row_ids)})", *row_ids)
         return {r["id"] for r in rows}
 
     def blind_of(self, row_ids: Sequence[str]) -> set[str]:

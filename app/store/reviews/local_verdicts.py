@@ -8,8 +8,8 @@ from typing import Any
 
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
-from app.store.pushes import PAGE
-from app.store.verdicts import OWN
+from app.store.reviews.pushes import PAGE
+from app.store.reviews.verdicts import OWN
 from feedback.types import Origin, judgements
 
 _NEWEST = (

@@ -1,0 +1,134 @@
+"""Keeps the queue of a run as people's answers have it: puts it in order anew, hands out lists, and tells Argilla of both."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from app.errors import RunError
+from app.review.argilla import Argilla
+from app.review.insights import evidence_of, insights_of, timings_of
+from app.review.push_plan import send_moved
+from app.store.reviews.queue import QueueOrder, ReviewList
+from app.store.runs import Run
+from app.store.store import Store
+from app.workspace import Workspace
+from feedback.argilla.client import Server
+from feedback.argilla.push import list_path
+
+FIRST_AUDIT = 20
+"""So many audit rows come before the queue: fewer say nothing of the whole set."""
+AUDIT_EVERY = 3
+"""Afterwards one of so many rows is of the audit."""
+MOST = 500
+"""So many of the next rows have a place of their own; the rest follows as it was sent."""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What changed as the queue was looked at: so many records moved; `withdrawn` is why an acceptance ended, "" for none."""
+
+    moved: int = 0
+    withdrawn: str = ""
+
+
+def is_due(store: Store, run: Run) -> bool:
+    """True where `refresh` may have something to do, told without reading the rows: enough was answered, or rows are accepted."""
+    from feedback.stats.review_order import REFIT
+
+    counts = store.runs.counts(run.id)
+    if not counts.sent:
+        return False
+    given, last = store.acceptances.last(run.id), store.review_queue.last(run.id)
+    answered = last.answered if last is not None else 0
+    return counts.reviewed >= answered + REFIT or (given is not None and not given.withdrawn)
+
+
+def refresh(store: Store, run: Run) -> Refreshed:
+    """Puts the queue in order where enough was answered since, keeps what is said of the run's quality, and withdraws an
+    acceptance that its guarantee does not hold any more. Changes nothing where all that was done for the same answers.
+    """
+    from feedback.stats.review_order import REFIT
+
+    if not store.pushes.of_run(run.id):
+        return Refreshed()
+    evidence = evidence_of(store, run)
+    if not evidence.answers:
+        return Refreshed(withdrawn=_withdraw(store, run))
+    due = len(evidence.answers) // REFIT * REFIT
+    last = store.review_queue.last(run.id)
+    moved = 0
+    if due and (last is None or last.answered < due):
+        order = evidence.order
+        following = interleaved(order.rows, store.review_queue.waiting_audit(run.id), len(evidence.of_audit))[:MOST]
+        base = dict(zip(evidence.population.ids, evidence.population.contradiction.tolist(), strict=True))
+        kept = QueueOrder("", order.method, order.fitted_on, due, order.coefficients, order.random_rows)
+        moved = store.review_queue.reorder(run.id, following, base, kept)
+    withdrawn = _withdraw(store, run)
+    figures = insights_of(store, run)
+    store.review_queue.keep_second_opinions(run.id, figures.second_opinions)
+    for kind, statement in (("keep", figures.quality), ("rating", figures.rating)):
+        if statement.value is not None and statement.identity:
+            content = {**asdict(statement), "rows": [answer.row for answer in evidence.of_audit]}
+            store.evidence.keep_statement(run.id, statement.identity, kind, content)
+    return Refreshed(moved, withdrawn)
+
+
+def _withdraw(store: Store, run: Run) -> str:
+    """Ends the acceptance of a run where its guarantee does not hold any more; returns why, "" where it stands."""
+    from feedback.stats.acceptance import Acceptance, still_holds
+
+    given = store.acceptances.last(run.id)
+    if given is None or given.withdrawn:
+        return ""
+    evidence = evidence_of(store, run)
+    rows = store.acceptances.rows(given.id)
+    accepted = Acceptance(
+        rows, given.threshold, given.audit, 0, None, 0, (), "", risk=given.risk, confidence=given.confidence
+    )
+    standing = still_holds(accepted, evidence.population, evidence.of_audit, evidence.unreviewed)
+    if standing.holds or not store.acceptances.withdraw(run.id, standing.sentence):
+        return ""
+    return standing.sentence
+
+
+def interleaved(queue: Sequence[str], audit: Sequence[str], reviewed: int) -> list[str]:
+    """The rows that come next: audit rows alone until enough of them are `reviewed`, then one of three as long as there are any."""
+    first = max(0, FIRST_AUDIT - reviewed)
+    rows, waiting, queued = list(audit[:first]), list(audit[first:]), list(queue)
+    while queued and waiting:
+        rows += [waiting.pop(0), *queued[: AUDIT_EVERY - 1]]
+        del queued[: AUDIT_EVERY - 1]
+    return [*rows, *waiting, *queued]
+
+
+def hand_out(workspace: Workspace, run: Run, argilla: Argilla, minutes: float) -> tuple[ReviewList, str]:
+    """A list of the next rows for so many minutes, and the path at which that Argilla shows it. Raises RunError, ArgillaError."""
+    store = workspace.store
+    sent = next((push for push in store.pushes.of_run(run.id) if push["server"] == argilla.name), None)
+    if sent is None:
+        raise RunError(
+            f"The run {run.name} was not sent to {argilla.url} yet. Send it first.",
+            terminal=f"claywright push {run.id}",
+        )
+    with Server(argilla.url, argilla.key) as server:
+        handed = rows_for(store, run, minutes)
+        send_moved(store, run, server, argilla.name)
+    return handed, list_path(str(sent["dataset_id"]), run.id, handed.batch)
+
+
+def in_words(handed: ReviewList) -> str:
+    """How many rows a list has, and how long they take."""
+    rows = "1 row" if len(handed.rows) == 1 else f"{len(handed.rows):,} rows"
+    return f"{handed.minutes:g} minutes: these {rows}, about {max(1, round(handed.seconds / 60))} of them."
+
+
+def rows_for(store: Store, run: Run, minutes: float) -> ReviewList:
+    """A list of the next rows that fit into so many minutes. Raises RunError where nothing waits, or nothing fits."""
+    from feedback.stats.review_pace import pace, rows_within
+
+    following = store.review_queue.following(run.id, MOST)
+    if not following:
+        raise RunError("No row waits to be reviewed: all that were sent are answered, or none was sent yet.")
+    budget = rows_within(minutes, following, evidence_of(store, run).population, pace(timings_of(store, run)))
+    if not budget.rows:
+        raise RunError(f"No row fits into {minutes:g} minutes. Take more time.")
+    return store.review_queue.add_list(run.id, budget.rows, minutes, budget.seconds)

@@ -1,0 +1,111 @@
+"""Rows that were accepted under a guarantee: the labeller's decision stands without a reviewer, until that is withdrawn."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.store.columns import marks, now
+from app.store.database import Database
+from feedback.reviewed_row import Guarantee
+from feedback.types import Decision
+from tasks.types import without_surrogates
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAcceptance:
+    """An acceptance as it was given; `withdrawn` is when it ended, "" while it stands, and `reason` why."""
+
+    id: int
+    statement: str
+    risk: float
+    confidence: float
+    audit: int
+    threshold: float
+    who: str
+    created: str
+    rows: int
+    withdrawn: str = ""
+    reason: str = ""
+
+
+class Acceptances:
+    """At most one stands for each run; all that ever stood are kept."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def accept(
+        self,
+        run_id: str,
+        decisions: Mapping[str, Decision],
+        *,
+        statement: str,
+        risk: float,
+        confidence: float,
+        audit: int,
+        threshold: float,
+        who: str,
+    ) -> bool:
+        """The labeller's `decisions` on these rows stand from now on. False, and nothing is changed, where an acceptance stands."""
+        values = (run_id, statement, risk, confidence, audit, threshold, without_surrogates(who), now())
+
+        def write(c: sqlite3.Connection) -> bool:
+            added = c.execute(
+                "INSERT OR IGNORE INTO acceptances(run, statement, risk, confidence, audit, threshold, who, created)"
+                " VALUES(?,?,?,?,?,?,?,?)", values,
+            )  # fmt: skip
+            if not added.rowcount:
+                return False
+            c.executemany(
+                "INSERT INTO accepted(acceptance, row, decision) VALUES(?,?,?)",
+                [(added.lastrowid, row, decision) for row, decision in decisions.items()],
+            )
+            return True
+
+        return self.db.write(write)
+
+    def withdraw(self, run_id: str, reason: str) -> bool:
+        """What stands does so no more, for that reason in a sentence; False where nothing stands."""
+        values = (now(), without_surrogates(reason), run_id)
+        done = self.db.write(
+            lambda c: (
+                c.execute(
+                    "UPDATE acceptances SET withdrawn=?, reason=? WHERE run=? AND withdrawn IS NULL", values
+                ).rowcount
+            )
+        )
+        return bool(done)
+
+    def last(self, run_id: str) -> KeptAcceptance | None:
+        """The newest acceptance of a run, whether it stands or was withdrawn."""
+        rows = self.db.all(
+            "SELECT acceptances.*, (SELECT count(*) FROM accepted WHERE acceptance=acceptances.id) rows FROM acceptances"
+            " WHERE run=? ORDER BY id DESC LIMIT 1", run_id,
+        )  # fmt: skip
+        if not rows:
+            return None
+        (r,) = rows
+        return KeptAcceptance(
+            r["id"], r["statement"], r["risk"], r["confidence"], r["audit"], r["threshold"], r["who"], r["created"], r["rows"],
+            r["withdrawn"] or "", r["reason"],
+        )  # fmt: skip
+
+    def rows(self, acceptance: int) -> list[str]:
+        """The rows that were accepted then."""
+        return [r["row"] for r in self.db.all("SELECT row FROM accepted WHERE acceptance=? ORDER BY row", acceptance)]
+
+    def of(self, row_ids: Sequence[str]) -> dict[str, Guarantee]:
+        """The guarantees under which those of the rows stand that were accepted."""
+        by_row: dict[str, Guarantee] = {}
+        for at in range(0, len(row_ids), PAGE):
+            some = row_ids[at : at + PAGE]
+            for r in self.db.reader.execute(
+                "SELECT accepted.row, decision, risk, confidence, audit, statement FROM accepted"
+                " JOIN acceptances ON acceptances.id=acceptance AND withdrawn IS NULL"
+                f" WHERE accepted.row IN ({marks(some)})",
+                some,
+            ):
+                by_row[r["row"]] = Guarantee(r["decision"], r["risk"], r["confidence"], r["audit"], r["statement"])
+        return by_row
