@@ -170,9 +170,21 @@ class Population:
         return np.where(np.isnan(guess), MIDDLE, guess)
 
 
+def in_time(answers: Iterable[Answer]) -> list[Answer]:
+    """The answers in the order in which they were given."""
+    return sorted(answers, key=lambda answer: (answer.at, answer.row))
+
+
+def positions(population: Population, rows: Iterable[str]) -> "Ints":
+    """Where rows stand in the population, those left out that are not in it."""
+    import numpy as np
+
+    return np.array([at for row in rows if (at := population.index.get(row)) is not None], dtype=np.int64)
+
+
 def audit_only(answers: Iterable[Answer]) -> list[Answer]:
     """The answers in the order in which they were given; refuses those that are not from the audit."""
-    given = sorted(answers, key=lambda answer: (answer.at, answer.row))
+    given = in_time(answers)
     wrong = [answer.row for answer in given if not answer.is_audit]
     if wrong:
         which = wrong[0] if len(wrong) == 1 else f"{wrong[0]} and {len(wrong) - 1} more"
@@ -181,3 +193,54 @@ def audit_only(answers: Iterable[Answer]) -> list[Answer]:
             "hand in answers to audit rows only."
         )
     return given
+
+
+def quotas(population: Population, size: int) -> "Ints":
+    """How many of a sample of that size belong to each batch, by how many rows each has."""
+    import numpy as np
+
+    rows = np.bincount(population.batch)
+    exact = size * rows / max(len(population), 1)
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    left = size - int(whole.sum())
+    whole[np.argsort(whole - exact, kind="stable")[: max(left, 0)]] += 1
+    return np.minimum(whole, rows)
+
+
+def equal_share(population: Population, answers: Sequence[Answer], size: int | None = None) -> list[Answer]:
+    """The first answers to audit rows of each batch, the same share of each, so many in all; without a size as many as there are.
+
+    Batches that were added later may have another share of audit rows, or less of it reviewed. Taken together they would say more
+    about the one than about the other. Empty where there are not as many.
+    """
+    import numpy as np
+
+    batch = population.batch[positions(population, [answer.row for answer in answers])]
+    counts = np.bincount(batch, minlength=int(population.batch.max(initial=0)) + 1)
+    if size is None:
+        size = _reached(population, counts)
+    wanted = quotas(population, size)
+    if np.any(wanted > counts):
+        return []
+    if len(wanted) == 1:
+        return list(answers[:size])
+    order = np.argsort(batch, kind="stable")
+    starts = np.cumsum(counts) - counts
+    taken = np.sort(np.concatenate([order[start : start + n] for start, n in zip(starts, wanted, strict=True)]))
+    return [answers[at] for at in taken]
+
+
+def _reached(population: Population, counts: "Ints") -> int:
+    """The largest size whose quotas are all there."""
+    import numpy as np
+
+    if len(counts) == 1:
+        return int(counts[0])
+    low, high = 0, int(counts.sum())
+    while low < high:
+        middle = (low + high + 1) // 2
+        if np.any(quotas(population, middle) > counts):
+            high = middle - 1
+        else:
+            low = middle
+    return low
