@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.recipe import Recipe, recipe_of
 from app.review.reviewed_rows import judged_rows
+from app.store.columns import now
 from app.store.reviews.evidence import SIGNALS
 from app.store.reviews.pushes import Push
 from app.store.runs import Run
@@ -24,8 +25,9 @@ def sent(store: Store, run: Run, *, seed: int = 5, blind_audit: bool = False) ->
     )
     push = store.pushes.begin_push(run.id, EMBEDDED, f"dataset of {run.id}", run.id, "default", seed, "looks")
     store.pushes.plan(push, {row: known.contradiction for row, known in signals.items()}, blind_audit=blind_audit)
-    store.pushes.keep_sent(push, [(row, "hash", {}) for row in signals], "2026-01-01T00:00:00.000+00:00")
-    store.pushes.finish_push(push, "2026-01-01T00:00:00.000+00:00", [])
+    at = now()
+    store.pushes.keep_sent(push, [(row, "hash", {}) for row in signals], at)
+    store.pushes.finish_push(push, at, [])
     return push
 
 

@@ -76,4 +76,4 @@ def theme() -> gr.themes.Base:
 def css() -> str:
     """The style sheet, with that of what stands around the rows on Review."""
     static = Path(__file__).parent.parent / "static"
-    return "\n".join((static / name).read_text(encoding="utf-8") for name in ("style.css", "review.css"))
+    return "\n".join((static / name).read_text(encoding="utf-8") for name in ("style.css", "review.css", "proof.css"))

@@ -178,14 +178,12 @@ def _curve(curve: Sequence[AcceptancePoint], risk: float) -> Markup:
     mark = Markup()
     if taken:
         last = taken[-1]
-        mark = markup(
-            '<circle cx="{:.1f}" cy="{:.1f}" r="4"/>', last.share * WIDTH, HEIGHT - min(last.bound, top) / top * HEIGHT
-        )
+        mark = markup('<i style="--x:{:.4f};--y:{:.4f}"></i>', last.share, min(last.bound, top) / top)
     label = f"Upper bound of wrong rows by share accepted, from {curve[0].bound:.0%} to {curve[-1].bound:.0%}"
     return markup(
         '<figure class="curve" role="img" aria-label="{label}"><div class="plot-area"><span class="top">{top:.0%}</span>'
         '<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
-        '<line x1="0" x2="{width}" y1="{across:.1f}" y2="{across:.1f}"/><polyline points="{points}"/>{mark}</svg></div>'
+        '<line x1="0" x2="{width}" y1="{across:.1f}" y2="{across:.1f}"/><polyline points="{points}"/></svg>{mark}</div>'
         "<figcaption><span>0 %</span><span>unreviewed rows accepted → · most that is wrong ↑ · line: the risk of {risk:.0%}</span>"
         "<span>100 %</span></figcaption></figure>",
         label=label,

@@ -25,9 +25,9 @@ def menu(view: RunView) -> Markup:
     """The choice of how long one wants to review, and the list that was picked last; "" where nothing was sent."""
     if view.run is None or not view.counts.sent:
         return Markup()
-    choices = joined(fragments.button(f"{minutes} minutes", act="minutes", value=minutes) for minutes in MINUTES)
+    choices = joined(fragments.button(f"{minutes} min", act="minutes", value=minutes) for minutes in MINUTES)
     return markup(
-        '<details class="minutes"><summary>Review for …</summary><div class="menu" role="group" aria-label="How long">{}{}</div>'
+        '<details class="minutes"><summary>Review for …</summary><div class="menu"><div class="choices" role="group" aria-label="Minutes">{}</div>{}</div>'
         "</details>",
         choices,
         _last(view),
