@@ -146,10 +146,11 @@ class Insights:
     pairs: Sequence["PairAgreement"]
     mildness: Sequence["Mildness"]
     second_opinions: Sequence[str]
+    waiting_second: int
 
     def plain(self) -> dict[str, Any]:
         """Everything as plain values, without the rows of the order and those that could be accepted."""
-        values = {name: getattr(self, name) for name in ("rows", "audit", "answered")}
+        values = {name: getattr(self, name) for name in ("rows", "audit", "answered", "waiting_second")}
         for name in ("quality", "rating", "gain", "acceptance", "next", "pace"):
             values[name] = asdict(getattr(self, name))
         values["acceptance"] |= {"rows": len(self.acceptance.rows)}
@@ -204,6 +205,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
         pairs=pair_agreement(opinions),
         mildness=mildness(opinions),
         second_opinions=second_opinions(population, answers, asked),
+        waiting_second=store.review_queue.number_waiting_second(run.id),
     )
 
 

@@ -217,7 +217,7 @@ def _minutes(figures: Insights) -> Markup:
 
 def _people(figures: Insights) -> Markup:
     """How reviewers compare; "" where no two reviewed the same row."""
-    if not figures.pairs and not figures.second_opinions:
+    if not figures.pairs and not figures.waiting_second:
         return Markup()
     body = Markup()
     if figures.pairs:
@@ -226,12 +226,14 @@ def _people(figures: Insights) -> Markup:
     for each in figures.mildness:
         if each.sentence:
             body += fragments.notice(each.sentence, "warn") if each.is_apart else fragments.note(each.sentence)
-    if figures.second_opinions:
+    if figures.waiting_second:
         number = len(figures.second_opinions)
-        body += _finding(
-            f"{count(number, 'row is', 'rows are')} worth a second opinion: one reviewer decided against the labeller and all of "
-            "its signals."
+        why = (
+            f" On {count(number, 'row')}, one reviewer decided against the labeller and all of its signals."
+            if number
+            else ""
         )
+        body += _finding(f"{count(figures.waiting_second, 'row waits', 'rows wait')} for a second reviewer.{why}")
         body += markup('<div class="acts">{}</div>', fragments.button("Show them", "", act="second-opinions"))
     return fragments.panel("Reviewers beside each other", "rows that two of them decided", body)
 
