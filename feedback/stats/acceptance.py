@@ -1,9 +1,9 @@
 """Which rows need no person: the largest set of unreviewed rows of which at most a chosen share would be decided otherwise.
 
 Told from the sealed audit, whose rows were drawn at random before anybody saw one. Rows are taken in the order of how little the
-labeller contradicts itself. Of the rows within a threshold the audit rows are a random sample without replacement, which bounds
-how many of them people would decide otherwise; those that were reviewed are known, so the bound is one of the others. Audit rows
-that people skipped or were unsure of count as decided otherwise.
+labeller contradicts itself (`doubts`). Of the rows within a threshold the audit rows are a random sample without replacement,
+which bounds how many of them people would decide otherwise; those that were reviewed are known, so the bound is one of the
+others. Audit rows that people skipped or were unsure of count as decided otherwise.
 
 The bound may be looked at after every review: it is a confidence sequence (Waudby-Smith and Ramdas 2020, "Confidence sequences
 for sampling without replacement", arXiv 2006.04347), made of the likelihood ratio of fixed guesses to each number of wrong rows.
@@ -20,13 +20,15 @@ from feedback.stats.row_signals import Answer, Population, audit_only, equal_sha
 if TYPE_CHECKING:
     from feedback.stats.row_signals import Bools, Floats, Ints
 
+REJECTED = 1.0
+"""How much lower the contradiction of a rejected row can be than that of a kept one, as the middle of the scale is 3.5 of 5."""
 STEPS = 20
 """Thresholds are tried at so many equal parts of the rows."""
-BEGINNINGS = {0.4: 0.3, 0.7: 0.3, 1.0: 0.4}
+BEGINNINGS = {0.4: 0.3, 0.5: 0.6, 1.0: 0.1}
 """The parts of the rows at which the sequence may begin, and the part of the error that each may spend."""
-GUESSES = {0.0: 0.4, 0.1: 0.12, 0.25: 0.16, 0.4: 0.16, 0.6: 0.1}
+GUESSES = {0.0: 0.55, 0.1: 0.05, 0.2: 0.1, 0.3: 0.15, 0.5: 0.1}
 """Fixed guesses of how much is wrong, as parts of the risk, and their weights."""
-GUESSES_BEYOND = {0.1: 0.02, 0.2: 0.02, 0.4: 0.02}
+GUESSES_BEYOND = {0.1: 0.02, 0.2: 0.01, 0.4: 0.01, 0.7: 0.01}
 """Further guesses, as shares of the rows, so that the bound says something where much more is wrong."""
 MOST_AHEAD = 5000
 """No more reviews than so many are foreseen."""
@@ -51,7 +53,7 @@ class AcceptancePoint:
 class Acceptance:
     """The rows that need no reviewer, empty where there are none yet; then `missing` audit reviews are needed at best.
 
-    `threshold` is the highest contradiction that is accepted, `n`, `disagreements` and `bound` belong to it. `stated_at` counts
+    `threshold` is the highest of the `doubts` that is accepted, `n`, `disagreements` and `bound` belong to it. `stated_at` counts
     the audit reviews that it was told from, within the threshold and beyond. `missing` is 0 also where no number would do.
     """
 
@@ -124,7 +126,7 @@ def acceptance(
     best = max((at for at, passed in enumerate(accepted) if passed), default=None)
     if best is not None:
         point = curve[best]
-        within = np.flatnonzero(left & (population.contradiction <= point.threshold))
+        within = np.flatnonzero(left & (doubts(population) <= point.threshold))
         rows = [population.ids[at] for at in within.tolist()]
         sentence = _granted(point, len(unreviewed), len(sample), risk, confidence)
         return Acceptance(rows, point.threshold, point.n, point.disagreements, point.bound, 0, curve, sentence, risk,
@@ -155,7 +157,7 @@ def still_holds(
     of_them = np.isin(population.batch, batches)
     audit = [answer for answer in audit if of_them[population.index[answer.row]]]
     sample = equal_share(_part(population, of_them), audit)
-    edge = max(given.threshold, float(population.contradiction[remaining].max()))
+    edge = max(given.threshold, float(doubts(population)[remaining].max()))
     chosen = np.zeros(len(population), dtype=bool)
     chosen[remaining] = True
     inside = _inside(population, sample, chosen, edge, of_them)
@@ -168,6 +170,16 @@ def still_holds(
         f"decided otherwise on {inside.wrong:,} of {_count(inside.n, 'audit row')} of this kind, so up to {_per_cent(bound)} of "
         f"them may be wrong, more than the {_per_cent(given.risk)} that you allowed.",
     )
+
+
+def doubts(population: Population) -> "Floats":
+    """How far the other opinions of each row are from the end of the scale that agrees with the labeller's decision.
+
+    It is the contradiction, where that of rejected rows is one point higher, so that both decisions begin at the same value.
+    """
+    import numpy as np
+
+    return population.contradiction + np.where(population.keeps == 0, REJECTED, 0.0)
 
 
 def _marked(population: Population, rows: Collection[str]) -> "Bools":
@@ -192,7 +204,7 @@ def _grid(population: Population) -> list[tuple[float, float]]:
     """
     import numpy as np
 
-    known = np.sort(population.contradiction[population.keeps >= 0])
+    known = np.sort(doubts(population)[population.keeps >= 0])
     if not len(known):
         return []
 
@@ -211,7 +223,7 @@ def _inside(
     """What is known of the rows within a threshold."""
     import numpy as np
 
-    within = (population.contradiction <= threshold) & (population.keeps >= 0)
+    within = (doubts(population) <= threshold) & (population.keeps >= 0)
     if among is not None:
         within &= among
     rows = positions(population, [answer.row for answer in sample])
@@ -269,7 +281,8 @@ def _holds_with(inside: _Inside, risk: float, level: float, more: "Ints") -> "Bo
     left = inside.left - more
     least = np.floor(risk * left + inside.wrong + 1e-9).astype(np.int64) + 1
     likeliest = np.where(n > 0, inside.wrong * (inside.total + 1) // np.maximum(n, 1), inside.total)
-    return (least > likeliest) & (_ratios(inside, least, n, risk) >= -np.log(level))
+    holds: Bools = (least > likeliest) & (_ratios(inside, least, n, risk) >= -np.log(level))
+    return holds
 
 
 def _holds(inside: _Inside, risk: float, level: float) -> bool:
@@ -330,7 +343,10 @@ def _refused(inside: Sequence[_Inside], any_left: bool, missing: int, given: int
     if last.n:
         so_far = f" People decided otherwise on {last.wrong:,} of {_count(last.n, 'audit row')} so far."
     if given > n:
-        so_far += f" {given - n:,} more audit rows are reviewed, but do not count until as large a share is reviewed of the rows added at other times."  # fmt: skip
+        so_far += (
+            f" {_count(given - n, 'more audit review')} will count as soon as as large a share of the rows is reviewed that were "
+            "added at other times."
+        )
     if not missing:
         return (
             f"None: too few rows are left to prove that at most {_per_cent(risk)} of them would be decided otherwise; "
