@@ -18,7 +18,7 @@ from tests.review_worlds import WORLDS, clock, rows_of
 
 def alike(size: int, **columns: Any) -> Population:
     """Rows that are all kept, with the same signals."""
-    constant = {
+    constant: dict[str, Any] = {
         "keeps": [True] * size,
         "rating": [5.0] * size,
         "opinions": [5.0] * size,

@@ -123,7 +123,7 @@ class Population:
         return len(self.ids)
 
     @classmethod
-    def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> "Population":
+    def of(cls, ids: Sequence[str], columns: "Mapping[str, Sequence[Any] | NDArray[Any]]") -> "Population":
         """From a sequence of plain values for each of COLUMNS, None for what is not known; "task" and "batch" may lack."""
         import numpy as np
 
