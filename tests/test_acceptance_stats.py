@@ -48,7 +48,7 @@ def test_few_rows_can_be_accepted() -> None:
     assert (now.n, now.disagreements, now.unreviewed, now.missing, now.threshold) == (40, 0, 20, 0, -1.5)
     assert now.bound is not None and 0 < now.bound <= 0.2
     assert now.sentence == (
-        "20 of these 20 unreviewed rows need no reviewer: at most 20 % of them would be decided otherwise (95 % sure, from 40 "
+        "20 of these 20 unreviewed rows need no reviewer: at most 20% of them would be decided otherwise (95% sure, from 40 "
         "audit reviews, of which 40 are of such rows, none of them decided otherwise)."
     )
 
@@ -176,7 +176,7 @@ def test_where_too_few_rows_are_left_no_number_is_promised() -> None:
     now = accepted(alike(40), said([True] * 20 + [False] * 10), 0.05)
     assert not now.rows and not now.missing
     assert now.sentence.startswith(
-        "None: too few rows are left to prove that at most 5 % of them would be decided otherwise;"
+        "None: too few rows are left to prove that at most 5% of them would be decided otherwise;"
     )
 
 
@@ -196,7 +196,7 @@ def test_an_acceptance_stands_until_reviews_break_it() -> None:
     assert broken.sentence.startswith(
         "200 rows that needed no reviewer need one again: people decided otherwise on 20 of 100 audit rows of this kind, so up to "
     )
-    assert broken.sentence.endswith("of them may be wrong, more than the 10 % that you allowed.")
+    assert broken.sentence.endswith("of them may be wrong, more than the 10% that you allowed.")
     assert standing(said([True] * 280 + [False] * 20)).holds, "nothing is left that could be wrong"
 
 

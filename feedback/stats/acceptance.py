@@ -360,4 +360,4 @@ def _count(number: int, what: str) -> str:
 
 
 def _per_cent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    return f"{100 * share:.3g}%"
