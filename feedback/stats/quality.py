@@ -248,10 +248,7 @@ def _beside_census(
     is_open = np.ones(len(population), dtype=bool)
     is_open[positions(population, audit)] = False
     is_open[positions(population, from_queue)] = False
-    if not is_open.any():
-        edge = -math.inf
-    else:
-        edge = float(population.contradiction[is_open].max())
+    edge = float(population.contradiction[is_open].max()) if is_open.any() else -math.inf
     above = population.contradiction > edge
     known = [(at, v) for row, a in from_queue.items() if (v := value_of(a, of)) is not None for at in [population.index[row]]
              if above[at]]  # fmt: skip
@@ -319,9 +316,7 @@ def _in_common(estimates: Sequence[_Estimate]) -> tuple[float, float]:
     return (low, high) if low <= high else (estimates[-1].low, estimates[-1].high)
 
 
-def _everything(
-    population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand
-) -> float | None:
+def _everything(population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand) -> float | None:
     """The figure itself where every row is answered; None where one is not."""
     answered = {answer.row: answer for answer in (*queue, *given) if answer.row in population.index}
     if not answered or len(answered) < len(population):
@@ -358,7 +353,11 @@ def _lacking(
     )
     wanted = quotas(population, size) > counts
     seen = {answer.row for answer in given}
-    return [row for row in sorted(audit) if row not in seen and row in population.index and wanted[batches[population.index[row]]]]
+    return [
+        row
+        for row in sorted(audit)
+        if row not in seen and row in population.index and wanted[batches[population.index[row]]]
+    ]
 
 
 def _identity(population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand) -> str:
@@ -386,7 +385,11 @@ def _sentence(s: QualityStatement) -> str:
         return f"{s.n} of {s.next_size} audit reviews: {more} before anything is said of these {rows}.{apart}"
     value = _figure(s.value, s.of)
     if s.method == "all rows reviewed":
-        what = f"Your reviewers kept {value} of these {rows}" if s.of == "keep" else f"Your reviewers rated these {rows} {value} of 5 on average"
+        what = (
+            f"Your reviewers kept {value} of these {rows}"
+            if s.of == "keep"
+            else f"Your reviewers rated these {rows} {value} of 5 on average"
+        )
         return f"{what}; all of them are reviewed.{apart}"
     what = (
         f"{value} of these {rows} are ones your reviewers would keep"
@@ -405,7 +408,11 @@ def _sentence(s: QualityStatement) -> str:
 
 def _apart(s: QualityStatement) -> str:
     """What was left out of the audit, and what it could change."""
-    out = [f"{n} {'was' if n == 1 else 'were'} {how}" for n, how in ((s.skipped, "skipped"), (s.unsure, "left unsure")) if n]
+    out = [
+        f"{n} {'was' if n == 1 else 'were'} {how}"
+        for n, how in ((s.skipped, "skipped"), (s.unsure, "left unsure"))
+        if n
+    ]
     if not out:
         return ""
     sentence = f" Of the audit {' and '.join(out)}, which this leaves out"

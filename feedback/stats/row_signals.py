@@ -215,6 +215,8 @@ def equal_share(population: Population, answers: Sequence[Answer], size: int | N
     """
     import numpy as np
 
+    if not answers:
+        return []
     batch = population.batch[positions(population, [answer.row for answer in answers])]
     counts = np.bincount(batch, minlength=int(population.batch.max(initial=0)) + 1)
     if size is None:

@@ -27,8 +27,8 @@ def menu(view: RunView) -> Markup:
         return Markup()
     choices = joined(fragments.button(f"{minutes} min", act="minutes", value=minutes) for minutes in MINUTES)
     return markup(
-        '<details class="minutes"><summary>Review for …</summary><div class="menu"><div class="choices" role="group" aria-label="Minutes">{}</div>{}</div>'
-        "</details>",
+        '<details class="minutes"><summary>Review for …</summary><div class="menu"><div class="choices" role="group" '
+        'aria-label="Minutes">{}</div>{}</div></details>',
         choices,
         _last(view),
     )
