@@ -141,8 +141,8 @@
 
   // a correction is written beside the response that it corrects: in the room that the row has for it
   const beside = () => {
-    const box = document.querySelector('.correcting'), room = document.querySelector('#correct-here');
-    if (!box?.offsetParent && !box?.getClientRects().length) return;
+    const box = seen(document.querySelectorAll('.correcting'))[0], room = document.querySelector('#correct-here');
+    if (!box) return;
     if (!room?.offsetParent) { box.style.cssText = ''; return; }
     box.querySelectorAll('textarea').forEach((field) => { field.dir = 'auto'; });
     const at = room.getBoundingClientRect();
@@ -253,8 +253,10 @@
   const tend = () => {
     due = false;
     unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend(); group();
-    const box = document.querySelector('.correcting');
+    const box = seen(document.querySelectorAll('.correcting'))[0];
     if (box) sizes.observe(box);
   };
-  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(tend); } }).observe(document.body, { childList: true, subtree: true });
+  const watch = { childList: true, subtree: true, attributes: true, attributeFilter: ['class'], attributeOldValue: true };
+  const came = ({ type, target, oldValue }) => type === 'childList' || target.classList.contains('away') !== /\baway\b/.test(oldValue);
+  new MutationObserver((changes) => { if (!due && changes.some(came)) { due = true; requestAnimationFrame(tend); } }).observe(document.body, watch);
 }

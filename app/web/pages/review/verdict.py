@@ -50,7 +50,7 @@ KEYS = (
 
 def build_name(board: Board, pressed: Do) -> None:
     """The field for a name, while that is asked for. `pressed` does what a button of the row says, once there is one."""
-    with gr.Column(visible=False, elem_classes=["card", "naming"]) as who:
+    with gr.Column(elem_classes=["card", "naming"]) as who:
         board.part(
             lambda view: fragments.card_head(
                 "Who decides here?", "Your name is kept with each verdict of this browser."
@@ -63,14 +63,14 @@ def build_name(board: Board, pressed: Do) -> None:
             )  # fmt: skip
             me = gr.Button("That is me", variant="primary", size="sm", scale=0, min_width=110, elem_id="that-is-me")
         board.problem("name")
-    board.dress(who, lambda view: gr.update(visible=view.tab.review.pending is not None))
+    board.show_while(who, lambda view: view.tab.review.pending is not None)
     for event in (me.click, name.submit):
         board.act(event, partial(be, do=pressed), extra=[name])
 
 
 def build(board: Board) -> None:
     """The fields for a correction, while one is written."""
-    with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
+    with gr.Column(elem_classes=["card", "correcting"]) as box:
         board.part(
             lambda view: fragments.card_head("Correct this row", "What you write is what goes into the dataset.")
         )
@@ -95,7 +95,7 @@ def build(board: Board) -> None:
                 "Approve with mine", variant="primary", scale=0, min_width=150, visible=False, elem_id="keep-anyway"
             )
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90, elem_id="leave-correction")
-    board.dress(box, lambda view: gr.update(visible=bool(correcting(view))))
+    board.show_while(box, lambda view: bool(correcting(view)))
     board.dress(radio, _choice)
     board.dress(instruction, lambda view: gr.update(value=_begun(view)[0]))
     board.dress(response, lambda view: gr.update(value=_begun(view)[1], label=_name_of(view)))
