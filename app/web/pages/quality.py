@@ -75,20 +75,14 @@ def _quality(figures: Insights) -> Markup:
 
 
 def _stated(name: str, statement: QualityStatement) -> list[object]:
-    if statement.value is None or statement.low is None or statement.high is None:
-        return []
-    shares = statement.of == "keep"
-    value, low, high = (
-        f"{number:.0%}" if shares else f"{number:.2f}" for number in (statement.value, statement.low, statement.high)
-    )
-    return [name, value, f"{low} to {high}", f"{statement.stated_at:,}"]
+    return [] if statement.shown is None else [name, *statement.shown, f"{statement.stated_at:,}"]
 
 
 def _interval(statement: QualityStatement) -> Markup:
     """The share on a line from 0 to 100 %, with its interval."""
     if statement.value is None or statement.low is None or statement.high is None:
         return Markup()
-    label = f"{statement.value:.0%} kept, {statement.low:.0%} to {statement.high:.0%}"
+    label = " kept, ".join(statement.shown or ())
     return markup(
         '<div class="share-line" role="img" aria-label="{label}"><span class="dot-row">'
         '<u style="--a:{low:.3f};--b:{high:.3f}"></u><i style="--x:{value:.3f}"></i></span>'
