@@ -123,7 +123,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
             f"{given.created[:10]}, by {given.who}: at most {given.risk:.0%} of them would be decided otherwise "
             f"({given.confidence:.0%} sure, from {count(given.audit, 'audit review')})."
         )
-        body += markup('<div class="acts">{}</div>', fragments.button("Withdraw", "", act="withdraw-acceptance"))
+        body += markup('<div class="do">{}</div>', fragments.button("Withdraw", "press", act="withdraw-acceptance"))
     else:
         if given is not None:
             body += fragments.notice(f"The acceptance of {count(given.rows, 'row')} ended. {given.reason}", "warn")
@@ -131,7 +131,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
         body += _risks(view.tab.insights.risk)
         if able.rows:
             body += markup(
-                '<div class="acts">{}</div>',
+                '<div class="do">{}</div>',
                 fragments.button(
                     f"Accept {count(len(able.rows), 'row')}", "press", act="accept-rows", risk=f"{able.risk:g}"
                 ),
@@ -175,7 +175,7 @@ def _curve(curve: Sequence[AcceptancePoint], risk: float) -> Markup:
         mark = markup('<i style="--x:{:.4f};--y:{:.4f}"></i>', last.share, min(last.bound, top) / top)
     label = f"Upper bound of wrong rows by share accepted, from {curve[0].bound:.0%} to {curve[-1].bound:.0%}"
     return markup(
-        '<figure class="curve" role="img" aria-label="{label}"><div class="plot-area"><span class="top">{top:.0%}</span>'
+        '<figure class="curve" role="img" aria-label="{label}"><div class="plot-area"><span class="most">{top:.0%}</span>'
         '<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
         '<line x1="0" x2="{width}" y1="{across:.1f}" y2="{across:.1f}"/><polyline points="{points}"/></svg>{mark}</div>'
         "<figcaption><span>0 %</span><span>unreviewed rows accepted → · most that is wrong ↑ · line: the risk of {risk:.0%}</span>"
@@ -228,7 +228,7 @@ def _people(figures: Insights) -> Markup:
             else ""
         )
         body += _finding(f"{count(figures.waiting_second, 'row waits', 'rows wait')} for a second reviewer.{why}")
-        body += markup('<div class="acts">{}</div>', fragments.button("Show them", "", act="second-opinions"))
+        body += markup('<div class="do">{}</div>', fragments.button("Show them", "press", act="second-opinions"))
     return fragments.panel("Reviewers beside each other", "rows that two of them decided", body)
 
 
