@@ -116,7 +116,7 @@ def _ratings(store: Store, run: Run, rows: Sequence[str]) -> dict[str, float]:
     rubrics = recipe_of(run).known_rubrics
 
     def of_person(verdict: Verdict) -> list[float]:
-        return [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_ratings.items()]
+        return [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_middles.items()]
 
     means: dict[str, float] = {}
     for at in range(0, len(rows), PAGE):
@@ -239,7 +239,12 @@ def opinions_of(store: Store, run: Run, rows: Sequence[str]) -> list[Any]:
             for verdict in verdicts:
                 if verdict.status != "submitted":
                     continue
-                own = [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_ratings.items()]
+                own = [
+                    [on_five(level, rubrics.scale(aspect)) for level in levels]
+                    for (aspect, _), levels in verdict.rating_ranges.items()
+                ]
                 keep = {"approve": True, "reject": False}.get(verdict.decision or "")
-                opinions.append(Opinion(verdict.reviewer, row, keep, fmean(own) if own else None))
+                low, high = (fmean(ends) for ends in zip(*own, strict=True)) if own else (None, None)
+                middle = None if low is None or high is None else (low + high) / 2
+                opinions.append(Opinion(verdict.reviewer, row, keep, middle, low, high))
     return opinions

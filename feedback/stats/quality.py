@@ -411,7 +411,7 @@ def _sentence(s: QualityStatement) -> str:
     if s.more_for is not None and s.more_for[1] < 0.95 * (s.high - s.low) / 2:
         half = f"{100 * s.more_for[1]:.0f}" if s.of == "keep" else f"{s.more_for[1]:.2f}"
         more = f"; {s.more_for[0]:,} more for about ± {half}"
-    return f"{what}, {_figure(s.low, s.of, -1)} to {_figure(s.high, s.of, 1)} (95 % sure), {source}{more}.{apart}"
+    return f"{what}, {_figure(s.low, s.of, -1)} to {_figure(s.high, s.of, 1)} (95% sure), {source}{more}.{apart}"
 
 
 def _apart(s: QualityStatement) -> str:
