@@ -43,6 +43,8 @@ HOW_MINUTES = (
     "The time between two answers of one reviewer; pauses and answers that came in one go are left out. An estimate for "
     "other rows takes their length, the number of responses and who reviews into account."
 )
+LEAST_POINTS = 3
+"""With fewer, a curve shows less than its table."""
 WIDTH, HEIGHT = 560, 150
 """Of the curve, in units of its own."""
 
@@ -136,7 +138,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
                     f"Accept {count(len(able.rows), 'row')}", "press", act="accept-rows", risk=f"{able.risk:g}"
                 ),
             )
-    if able.curve:
+    if len({point.share for point in able.curve}) >= LEAST_POINTS:
         body += _curve(able.curve, able.risk)
     body += fragments.fold("How this is worked out", escape(HOW_GUARANTEE))
     if able.curve and view.run is not None:
