@@ -122,7 +122,10 @@ def pace(timings: Sequence[Timing]) -> Pace:
     timed = timed_seconds(timings)
     left_out = len(timings) - len(timed)
     if len(timed) < LEAST:
-        sentence = f"Not measured yet: about {UNMEASURED:.0f} s a row is assumed until {LEAST} reviews are timed ({len(timed)} so far)."
+        sentence = (
+            f"Not measured yet: about {UNMEASURED:.0f} s a row is assumed, until {LEAST} reviews are timed "
+            f"({len(timed)} so far)."
+        )
         return Pace(len(timed), left_out, UNMEASURED, sentence=sentence)
     return _fitted(timed, left_out)
 
