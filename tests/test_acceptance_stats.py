@@ -96,19 +96,20 @@ def test_the_chance_of_a_sample_is_the_hypergeometric() -> None:
     wrong = np.arange(31)
     for n, seen in ((1, 0), (7, 2), (30, 4), (12, 12)):
         expected = hypergeom.logpmf(seen, 30, wrong, n)
-        ours = stats._log_chance(wrong, 30, np.array([n]), seen)
+        ours = stats._log_chance(wrong, np.full(31, 30), np.full(31, n), np.full(31, seen))
         assert np.array_equal(np.isneginf(ours), np.isneginf(expected))
         known = ~np.isneginf(ours)
         assert np.allclose(np.diff(ours[known]), np.diff(expected[known]))
 
 
-def test_the_bound_is_the_first_number_of_wrong_rows_that_is_ruled_out() -> None:
-    inside = stats._Inside(0.0, 200, 140, 60, 2)
-    bound = stats._bound(inside, 0.1, 0.05)
-    ratios = [float(stats._ratios(inside, np.array([wrong]), np.array([60]), 0.1)[0]) for wrong in range(2, 201)]
-    possible = [wrong for wrong, ratio in zip(range(2, 201), ratios, strict=True) if ratio < -math.log(0.05)]
-    assert bound == pytest.approx((max(possible) - 2) / 140)
-    assert stats._holds(inside, bound, 0.05) or bound > 0.1
+def test_the_bound_is_the_most_that_is_not_ruled_out() -> None:
+    inside = [stats._Inside(0.0, 200, 140, 60, 2), stats._Inside(1.0, 300, 300, 0, 0), stats._Inside(2.0, 50, 0, 50, 3)]
+    bound, nothing_known, nothing_left = stats._bounds(inside, 0.1, 0.05)
+    wrong = np.arange(2, 201)
+    ratios = stats._ratios(wrong, np.full(199, 200), np.full(199, 60), np.full(199, 2), 0.1)
+    assert bound == pytest.approx((wrong[ratios < -math.log(0.05)].max() - 2) / 140)
+    assert (nothing_known, nothing_left) == (1.0, 0.0)
+    assert stats._holds(inside[0], bound, 0.05) or bound > 0.1
 
 
 def test_the_least_contradicted_rows_are_accepted_first() -> None:
