@@ -251,7 +251,7 @@ def _inside(
 
 
 def _log_chance(wrong: "Ints", total: "Ints", n: "Ints", seen: "Ints") -> "Floats":
-    """The log of the chance that n of all rows, drawn at random, have `seen` wrong ones, but for what is the same for any `wrong`."""
+    """The log of the chance that n of all rows, drawn at random, have `seen` wrong ones, but for what any number `wrong` shares."""
     import numpy as np
     from scipy.special import gammaln
 
@@ -315,11 +315,15 @@ def _missing(inside: _Inside, risk: float, level: float) -> int:
     """How many more audit reviews make the bound hold where all of them agree; 0 where no number does."""
     import numpy as np
 
-    ahead = np.arange(1, min(inside.left, MOST_AHEAD + 1), dtype=np.int64)
-    if not len(ahead):
-        return 0
-    enough = _holds_with(inside, risk, level, ahead)
-    return int(ahead[np.argmax(enough)]) if enough.any() else 0
+    most = min(inside.left, MOST_AHEAD)
+    first, last = 1, min(64, most)
+    while first <= last:
+        ahead = np.arange(first, last + 1, dtype=np.int64)
+        enough = _holds_with(inside, risk, level, ahead)
+        if enough.any():
+            return int(ahead[np.argmax(enough)])
+        first, last = last + 1, min(4 * last, most)
+    return 0
 
 
 def _granted(point: AcceptancePoint, unreviewed: int, n: int, risk: float, confidence: float) -> str:
