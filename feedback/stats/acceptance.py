@@ -315,7 +315,7 @@ def _missing(inside: _Inside, risk: float, level: float) -> int:
     """How many more audit reviews make the bound hold where all of them agree; 0 where no number does."""
     import numpy as np
 
-    most = min(inside.left, MOST_AHEAD)
+    most = min(inside.left - 1, MOST_AHEAD)
     first, last = 1, min(64, most)
     while first <= last:
         ahead = np.arange(first, last + 1, dtype=np.int64)
