@@ -32,6 +32,8 @@ STATED_AT = tuple(LEVELS)
 """The sizes of an audit at which a figure is stated; between them the last one stands, however often it is looked at."""
 PREDICTED_FROM = 50
 """From so many audit reviews on the labeller's signals are used; below, Wilson's interval of the share alone."""
+LEAST_EACH = 5
+"""With fewer rows kept, or fewer not kept, too few are rare ones for a normal interval: Wilson's is used."""
 MOST_WEIGHT = 1.5
 Estimand = Literal["keep", "rating"]
 
@@ -176,7 +178,7 @@ def _estimate(
 
     values = np.array([value_of(answer, of) for answer in sample], dtype=float)
     rows = positions(population, [answer.row for answer in sample])
-    if size < PREDICTED_FROM:
+    if size < PREDICTED_FROM or _is_rare(values, of):
         return _alone(values, size, len(population), of)
     until = max(answer.at for answer in sample)
     seen = [answer for answer in queue if answer.at <= until]
@@ -248,16 +250,13 @@ def _beside_census(
     is_open = np.ones(len(population), dtype=bool)
     is_open[positions(population, audit)] = False
     is_open[positions(population, from_queue)] = False
-    if not is_open.any():
-        edge = -math.inf
-    else:
-        edge = float(population.contradiction[is_open].max())
+    edge = float(population.contradiction[is_open].max()) if is_open.any() else -math.inf
     above = population.contradiction > edge
     known = [(at, v) for row, a in from_queue.items() if (v := value_of(a, of)) is not None for at in [population.index[row]]
              if above[at]]  # fmt: skip
     inside = above[rows]
     below = np.flatnonzero(~above)
-    if not known or np.count_nonzero(~inside) < PREDICTED_FROM // 2:
+    if not known or np.count_nonzero(~inside) < PREDICTED_FROM // 2 or _is_rare(values[~inside], of):
         return None
     upper = np.concatenate([np.array([v for _, v in known]), values[inside]])
     rest = _predicted(population, below, rows[~inside], values[~inside], size, of)
@@ -276,6 +275,11 @@ def _beside_census(
         (1 - share) * rest.deviation,
         len(known),
     )
+
+
+def _is_rare(values: "Floats", of: Estimand) -> bool:
+    """True where nearly all rows are kept, or nearly none."""
+    return of == "keep" and min(values.sum(), len(values) - values.sum()) < LEAST_EACH
 
 
 def _soft(population: Population, of: Estimand) -> "Floats":
@@ -319,9 +323,7 @@ def _in_common(estimates: Sequence[_Estimate]) -> tuple[float, float]:
     return (low, high) if low <= high else (estimates[-1].low, estimates[-1].high)
 
 
-def _everything(
-    population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand
-) -> float | None:
+def _everything(population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand) -> float | None:
     """The figure itself where every row is answered; None where one is not."""
     answered = {answer.row: answer for answer in (*queue, *given) if answer.row in population.index}
     if not answered or len(answered) < len(population):
@@ -358,7 +360,11 @@ def _lacking(
     )
     wanted = quotas(population, size) > counts
     seen = {answer.row for answer in given}
-    return [row for row in sorted(audit) if row not in seen and row in population.index and wanted[batches[population.index[row]]]]
+    return [
+        row
+        for row in sorted(audit)
+        if row not in seen and row in population.index and wanted[batches[population.index[row]]]
+    ]
 
 
 def _identity(population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand) -> str:
@@ -386,7 +392,11 @@ def _sentence(s: QualityStatement) -> str:
         return f"{s.n} of {s.next_size} audit reviews: {more} before anything is said of these {rows}.{apart}"
     value = _figure(s.value, s.of)
     if s.method == "all rows reviewed":
-        what = f"Your reviewers kept {value} of these {rows}" if s.of == "keep" else f"Your reviewers rated these {rows} {value} of 5 on average"
+        what = (
+            f"Your reviewers kept {value} of these {rows}"
+            if s.of == "keep"
+            else f"Your reviewers rated these {rows} {value} of 5 on average"
+        )
         return f"{what}; all of them are reviewed.{apart}"
     what = (
         f"{value} of these {rows} are ones your reviewers would keep"
@@ -400,12 +410,16 @@ def _sentence(s: QualityStatement) -> str:
     if s.more_for is not None and s.more_for[1] < 0.95 * (s.high - s.low) / 2:
         half = f"{100 * s.more_for[1]:.0f}" if s.of == "keep" else f"{s.more_for[1]:.2f}"
         more = f"; {s.more_for[0]:,} more for about ± {half}"
-    return f"{what}, {_figure(s.low, s.of, -1)} to {_figure(s.high, s.of, 1)} (95 % sure), {source}{more}.{apart}"
+    return f"{what}, {_figure(s.low, s.of, -1)} to {_figure(s.high, s.of, 1)} (95% sure), {source}{more}.{apart}"
 
 
 def _apart(s: QualityStatement) -> str:
     """What was left out of the audit, and what it could change."""
-    out = [f"{n} {'was' if n == 1 else 'were'} {how}" for n, how in ((s.skipped, "skipped"), (s.unsure, "left unsure")) if n]
+    out = [
+        f"{n} {'was' if n == 1 else 'were'} {how}"
+        for n, how in ((s.skipped, "skipped"), (s.unsure, "left unsure"))
+        if n
+    ]
     if not out:
         return ""
     sentence = f" Of the audit {' and '.join(out)}, which this leaves out"

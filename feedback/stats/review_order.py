@@ -146,7 +146,9 @@ def judged(population: Population, answers: Sequence[Answer]) -> "tuple[Ints, Bo
     known = [
         (at, answer.keep != (population.keeps[at] == 1))
         for answer in answers
-        if answer.keep is not None and (at := population.index.get(answer.row)) is not None and population.keeps[at] >= 0
+        if answer.keep is not None
+        and (at := population.index.get(answer.row)) is not None
+        and population.keeps[at] >= 0
     ]
     return np.array([at for at, _ in known], dtype=np.int64), np.array([bool(wrong) for _, wrong in known], dtype=bool)
 
@@ -276,7 +278,11 @@ def _reason(name: str, population: Population, at: int) -> str:
     """What a feature of the learned order says of a row; "" for those that its ratings say already."""
     if name == "checks":
         number = int(population.failed_checks[at])
-        return f"fails {number} check{'' if number == 1 else 's'}" if number else "fails no check, and such rows were wrong"
+        return (
+            f"fails {number} check{'' if number == 1 else 's'}"
+            if number
+            else "fails no check, and such rows were wrong"
+        )
     if name in ("length", "length by decision"):
         size = "long" if population.length[at] > float(population.length.mean()) else "short"
         return f"people often decided otherwise on {size} responses"
@@ -341,5 +347,3 @@ def _wilson(count: int, n: int, z: float) -> tuple[float, float]:
     middle = (count + z * z / 2) / (n + z * z)
     half = z * math.sqrt(count * (n - count) / n + z * z / 4) / (n + z * z)
     return middle - half, middle + half
-
-
