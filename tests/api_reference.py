@@ -22,7 +22,21 @@ PYTHON = docs.FOLDER / "python.md"
 TITLE = "## Reference"
 BEGIN = "All public names of `claywright`, made from their docstrings by `python -m tests.api_reference --write`."
 GROUPS = {
-    "The loop": ("run", "check", "rate", "push", "pull", "agreement", "export", "publish", "rows", "read", "delete"),
+    "The loop": (
+        "run",
+        "check",
+        "rate",
+        "push",
+        "pull",
+        "agreement",
+        "insights",
+        "accept",
+        "export",
+        "publish",
+        "rows",
+        "read",
+        "delete",
+    ),
     "Recipes": ("Recipe", "Inputs", "Answers", "Check"),
     "Models": (
         "LLM",

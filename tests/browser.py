@@ -27,6 +27,16 @@ MEANT = 700
 """Milliseconds after which a second click is meant: a little more than app/web/pages/confirm.py has for a double click."""
 FAILED = Path(tempfile.gettempdir()) / "claywright-failed.png"
 """What the browser showed when a test failed."""
+AT_ONCE = """([where, text]) => {
+  const watch = new MutationObserver(() => {
+    const field = document.querySelector(where);
+    if (!field?.offsetParent) return;
+    watch.disconnect();
+    field.select();
+    document.execCommand('insertText', false, text);
+  });
+  watch.observe(document.body, { childList: true, subtree: true, attributes: true });
+}"""
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 ADDRESSES: dict[str, str] = {}
 """The address that lets a browser in, as the app printed it, by the app's URL."""
@@ -158,6 +168,10 @@ class Person:
         box = self.page.locator(f"#{id} input, #{id} textarea").first
         box.fill(text)
         box.press("Tab")
+
+    def write_at_once(self, id: str, text: str) -> None:
+        """To be said before the field can be seen: it is written into in the very moment in which it can."""
+        self.page.evaluate(AT_ONCE, [f"#{id} input, #{id} textarea", text])
 
     def wait(self, words: str, timeout: int = SLOW) -> Locator:
         found = self.page.get_by_text(words, exact=False).locator("visible=true").first

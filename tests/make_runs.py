@@ -119,8 +119,28 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
     store.verdicts.forget(dataset, {verdict.response_id for verdict in verdicts}, "9999")
 
 
+def before_evidence(connection: sqlite3.Connection) -> None:
+    """Takes out of a store what the migration `evidence` brought."""
+    for index, column in (("pushed_moved", "moved"), ("pushed_shared", "reviewers")):
+        connection.execute(f"DROP INDEX {index}")
+        connection.execute(f"ALTER TABLE pushed DROP COLUMN {column}")
+    connection.execute("ALTER TABLE pushes DROP COLUMN shape")
+    tables = (
+        "accepted",
+        "acceptances",
+        "statements",
+        "listed",
+        "review_lists",
+        "review_orders",
+        "signals",
+    )
+    for name in tables:
+        connection.execute(f"DROP TABLE {name}")
+
+
 def before_rubrics(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `rubrics` brought, and those behind it."""
+    before_evidence(connection)
     for name in ("rows_said_anew", "checks_kept"):
         connection.execute(f"DROP TRIGGER {name}")
     connection.execute("DROP INDEX rows_failing")

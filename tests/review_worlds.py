@@ -25,7 +25,9 @@ OWN = 0.65
 
 @dataclass(frozen=True)
 class World:
-    """The parameters. `item` and `call` are the deviations of the labeller's errors, `shared` how much of each its aspects repeat."""
+    """The parameters. `item` and `call` are the deviations of the labeller's errors, `shared` how much of each its aspects
+    repeat.
+    """
 
     name: str
     bad: float = 0.15

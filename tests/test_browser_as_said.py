@@ -173,6 +173,7 @@ def test_an_untouched_suggestion_is_nobodys_rating(
             expect(by_name).to_be_visible()
 
         # others with the records, by Argilla's SDK, of which its clock says nothing: a pull by hand looks all the same
+        curator.counted("reviewed", sum(bool(record["responses"]) for record in owner.records(dataset)))
         curator.answered()
         with Store(served_app.data) as store, Server(argilla.url, argilla.api_key) as server:
             push = store.pushes.of_run(run.id)[0]
@@ -180,7 +181,6 @@ def test_an_untouched_suggestion_is_nobodys_rating(
                 push["id"], server.activity(push["dataset_id"]).mark
             )  # as a while after the last answer
         clock = owner.dataset(dataset)["last_activity_at"]
-        reviewed_before = int(page.locator(".steps li", has_text="reviewed").locator("b").inner_text())
         unanswered = [record for record in owner.records(dataset) if not record["responses"]]
         with another(argilla, f"sam-{random.randrange(10**9)}") as sam:
             logged(argilla, owner.dataset(dataset)["id"], unanswered, sam.name)
@@ -188,7 +188,7 @@ def test_an_untouched_suggestion_is_nobodys_rating(
         curator.answered()
         if page.locator("#pull").is_visible():
             curator.press("pull")
-        curator.counted("reviewed", reviewed_before + len(unanswered))
+        curator.counted("reviewed", 5)
 
         # a row that is reviewed is found in Argilla by its link
         reviewed = page.locator(".list .pill", has_text="approved").first

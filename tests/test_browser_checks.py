@@ -33,6 +33,7 @@ def test_a_check_is_added_and_what_fails_is_found(app: App, run: Run, browser: B
         curator.choose("check-kind", "Matches a regular expression")
         curator.write("check-regex-pattern", "(a|a)*$")
         curator.press("add-check")
+        curator.answered()  # the field says so as soon as it is left: the press may still be on its way
         expect(card).to_contain_text("runs on")
         expect(page.locator("#check-regex-pattern textarea, #check-regex-pattern input").first).to_have_value("(a|a)*$")
         curator.write("check-regex-pattern", r"number [135]\b|River [135],")
@@ -41,8 +42,9 @@ def test_a_check_is_added_and_what_fails_is_found(app: App, run: Run, browser: B
         expect(card.locator("li")).to_have_count(1)
         expect(card.locator("li b")).to_have_text("odd rivers")
 
+        curator.write_at_once("check-contains-not-text", "<b>said</b> by")
         curator.choose("check-kind", "Does not contain a text")
-        curator.write("check-contains-not-text", "<b>said</b> by")
+        expect(page.locator("#check-contains-not-text textarea")).to_have_value("<b>said</b> by")
         curator.press("add-check")
         expect(card.locator("li")).to_have_count(2)
         expect(card.locator("li").nth(1)).to_contain_text("<b>said</b> by")  # as it was written

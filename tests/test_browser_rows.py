@@ -280,7 +280,7 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
             page.get_by_role("region", name="Response A, model-0"),
         ):
             expect(part).to_be_in_viewport()
-        room, box = page.locator("#correct-here").bounding_box(), page.locator(".correcting").bounding_box()
+        room, box = page.locator("#correct-here").bounding_box(), page.locator(".correcting:visible").bounding_box()
         assert room and box and (room["x"], room["y"]) == (box["x"], box["y"])
         of = page.get_by_role("region", name="Response A, model-0").bounding_box()
         assert of and of["x"] + of["width"] <= box["x"] and abs(of["y"] - box["y"]) < 40
@@ -299,8 +299,10 @@ def test_a_correction_is_of_the_response_that_the_person_rated_best(app: App, ru
         assert one.corrected_response() == ("Written anew.", 0)
 
         # what is being written is not lost when the row is left for another one
+        curator.write_at_once("correct-instruction", "Asked anew.")
         curator.key("e")
-        page.locator("#correct-instruction textarea").fill("Asked anew.")
+        curator.answered()
+        expect(page.locator("#correct-instruction textarea")).to_have_value("Asked anew.")
         page.locator(".list [data-act=open]").nth(2).click()
         expect(page.locator(".detail")).to_have_attribute("aria-label", "Row 3")
         expect(field).to_be_hidden()

@@ -70,12 +70,12 @@ def test_a_refused_key_is_not_said_to_be_there(desk: AppState) -> None:
     with FakeOpenAI(faults=lambda body, number: no) as server:
         at(desk, server.url, key_env=TYPED, model="m")
         models.take_key(act(desk, extra=["one key"]), "generator")
-        assert "typed ✓" in models._typed_field(glance(desk), "generator")["placeholder"]
+        assert "typed ✓" in models._key_placeholder(glance(desk), "generator")
         models.test(act(desk, extra=[""]), "generator")
         until_tried(desk)
-        assert models._typed_field(glance(desk), "generator")["placeholder"] == "refused: paste another key here"
+        assert models._key_placeholder(glance(desk), "generator") == "refused: paste another key here"
         models.take_key(act(desk, extra=["another key"]), "generator")
-        assert "typed ✓" in models._typed_field(glance(desk), "generator")["placeholder"]
+        assert "typed ✓" in models._key_placeholder(glance(desk), "generator")
 
 
 def test_one_click_serves_another_model_as_the_generator(desk: AppState) -> None:

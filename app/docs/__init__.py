@@ -17,6 +17,7 @@ TOPICS = (
     "review",
     "argilla",
     "agreement",
+    "quality",
     "export",
     "python",
     "reliability",

@@ -25,6 +25,8 @@ from app.web.tab_state import Part, TabState
 from tasks.types import Row
 
 Show = Callable[[RunView], Any]
+AWAY = "away"
+"""The class of what is out of sight (style.css)."""
 LONGEST_TEXT = 1_000
 """Characters of a text that a button says: an id or a name."""
 NUMBER = re.compile(r"[0-9]{1,12}")
@@ -183,6 +185,21 @@ class Board:
         """`component` looks as `show` says: an update of its value, visibility, choices."""
         self.shows.append((self.page, component, show))
         return component
+
+    def show_while(self, component: Any, when: Callable[[RunView], bool], **more: Show) -> None:
+        """`component` is in sight while `when` says so; `more` are other properties of it, each as its function says.
+
+        It stays in the page all the time: Gradio fills the fields of a part that it puts back into the page a moment after
+        they can be seen, over what somebody types there at once.
+        """
+        own = list(component.elem_classes or [])
+        component.elem_classes = [*own, AWAY]
+
+        def shown(view: RunView) -> Any:
+            properties = {name: show(view) for name, show in more.items()}
+            return gr.update(elem_classes=own if when(view) else [*own, AWAY], **properties)
+
+        self.shows.append((self.page, component, shown))
 
     def button(self, show: Show, do: Do, *, primary: bool = False, forms: bool = True, **props: Any) -> gr.Button:
         """A button whose words come from a view; without words it is not there."""

@@ -68,6 +68,14 @@ class QualityStatement:
     of: Estimand = "keep"
 
     @property
+    def shown(self) -> tuple[str, str] | None:
+        """The figure and its interval as the sentence says them; None where there are none."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        interval = f"{_figure(self.low, self.of, -1)} to {_figure(self.high, self.of, 1)}"
+        return _figure(self.value, self.of), interval
+
+    @property
     def half_width(self) -> float | None:
         """Half of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2

@@ -93,12 +93,12 @@ def build(board: Board) -> None:
                     KINDS, value="jsonl", label="To", interactive=True, elem_classes="inline", elem_id="export-kind"
                 ),
             )
-            with gr.Column(visible=False) as hub:
+            with gr.Column() as hub:
                 add_fields(form, "export", Export, ["hub", "private", "license"])
-            board.dress(hub, lambda view: gr.update(visible=view.filled["export.kind"] == HUB))
-            with gr.Column(visible=False) as finished:
+            board.show_while(hub, lambda view: bool(view.filled["export.kind"] == HUB))
+            with gr.Column() as finished:
                 add_fields(form, "export", Export, ["argilla"])
-            board.dress(finished, lambda view: gr.update(visible=view.filled["export.kind"] == ARGILLA))
+            board.show_while(finished, lambda view: bool(view.filled["export.kind"] == ARGILLA))
             board.part(lambda view: fragments.problem(_wrong(view, "hub")))
             board.problem("hub")
             with gr.Accordion("More", open=False, elem_classes="more"):

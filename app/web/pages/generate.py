@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
@@ -70,9 +69,9 @@ def _settings(board: Board) -> None:
             elem_id="task",
         ),
     )
-    with gr.Column(visible=False) as input_fields:
+    with gr.Column() as input_fields:
         inputs.build(board)
-    board.dress(input_fields, lambda view: gr.update(visible=not TASKS[view.filled["task.kind"]].draws))
+    board.show_while(input_fields, lambda view: not TASKS[view.filled["task.kind"]].draws)
     with gr.Row():
         rows = form.add(
             "rows", gr.Number(8, label="Rows", precision=0, interactive=True, min_width=100, elem_id="rows")
@@ -93,9 +92,9 @@ def _settings(board: Board) -> None:
             ),
         )
     for kind, task in TASKS.items():
-        with gr.Column(visible=False) as own:
+        with gr.Column() as own:
             add_fields(form, kind, task, folded=f"Settings of {task.title}")
-        board.dress(own, _only_for(kind))
+        board.show_while(own, _is_task(kind))
     with gr.Accordion("Budget", open=False, elem_classes="more"):
         add_fields(form, "budget", Budget)
     with gr.Accordion("More", open=False, elem_classes="more"):
@@ -119,8 +118,8 @@ def _settings(board: Board) -> None:
     board.part(prompt)
 
 
-def _only_for(kind: str) -> Callable[[RunView], Any]:
-    return lambda view: gr.update(visible=view.filled["task.kind"] == kind)
+def _is_task(kind: str) -> Callable[[RunView], bool]:
+    return lambda view: bool(view.filled["task.kind"] == kind)
 
 
 # -- what the page says

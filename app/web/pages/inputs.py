@@ -60,12 +60,12 @@ def build(board: Board) -> None:
             "", label="Pasted input", show_label=False, lines=5, max_lines=12, interactive=True, elem_id="pasted"
         ),
     )
-    board.dress(text, lambda view: gr.update(visible=_from(view, "paste"), placeholder=_paste_hint(view)))
+    board.show_while(text, lambda view: _from(view, "paste"), placeholder=_paste_hint)
     upload = upload_button("Upload files", visible=False, elem_id="upload", file_count="multiple")
     form.stand_in("inputs.path", upload)
     board.dress(upload, lambda view: gr.update(visible=_from(view, "upload")))
     board.part(_endings)
-    with gr.Row(visible=False) as hub:
+    with gr.Row() as hub:
         form.add(
             "inputs.dataset", gr.Textbox("", label="Dataset", placeholder="owner/name", interactive=True, min_width=140)
         )
@@ -74,19 +74,19 @@ def build(board: Board) -> None:
             gr.Textbox("", label="Configuration", placeholder="default", interactive=True, min_width=80),
         )
         form.add("inputs.split", gr.Textbox("train", label="Split", interactive=True, min_width=80))
-    board.dress(hub, lambda view: gr.update(visible=_from(view, "dataset")))
-    with gr.Row(visible=False) as there:
+    board.show_while(hub, lambda view: _from(view, "dataset"))
+    with gr.Row() as there:
         form.add("inputs.argilla", gr.Textbox("", label="Dataset in Argilla", interactive=True, min_width=140))
         form.add(
             "inputs.workspace",
             gr.Textbox("", label="Workspace", placeholder="any", interactive=True, min_width=80),
         )
-    board.dress(there, lambda view: gr.update(visible=_from(view, "argilla")))
+    board.show_while(there, lambda view: _from(view, "argilla"))
     run = form.add(
         "inputs.run", gr.Dropdown([("", "")], value="", label="Run", visible=False, interactive=True, filterable=False)
     )
     board.dress(run, _runs)
-    with gr.Row(visible=False) as options:
+    with gr.Row() as options:
         separator = form.add(
             "inputs.separator",
             gr.Dropdown(
@@ -106,7 +106,7 @@ def build(board: Board) -> None:
         header = form.add(
             "inputs.header", gr.Checkbox(True, label="First row names the columns", interactive=True, min_width=140)
         )
-    board.dress(options, lambda view: gr.update(visible=bool(_options(view))))
+    board.show_while(options, lambda view: bool(_options(view)))
     for name, field in (("separator", separator), ("sheet", sheet), ("encoding", encoding), ("header", header)):
         board.dress(field, partial(_option, name))
     board.part(found)

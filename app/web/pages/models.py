@@ -142,7 +142,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
         gr.Dropdown([], value="", label="Model", interactive=True, allow_custom_value=True, elem_id=f"{role}-model"),
     )
     typed = gr.Textbox(
-        "", label="Key", type="password", interactive=True, visible=False, elem_id=f"{role}-typed",
+        "", label="Key", type="password", interactive=True, elem_id=f"{role}-typed",
         html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
     )  # fmt: skip
     with gr.Row():
@@ -170,7 +170,7 @@ def _model_fields(board: Board, role: str) -> gr.Textbox:
     board.dress(key, lambda view: _key_field(view, role))
     board.dress(address, lambda view: _address_field(view, role))
     board.dress(model, lambda view: _model_field(view, role))
-    board.dress(typed, lambda view: _typed_field(view, role))
+    board.show_while(typed, partial(_is_key_typed, role=role), placeholder=partial(_key_placeholder, role=role))
     for event in (typed.blur, typed.submit):
         board.act(event, lambda act: take_key(act, role), forms=True, extra=[typed])
     board.changes(f"{role}.url", lambda act: address_typed(act, role))
@@ -193,12 +193,12 @@ def _responders(board: Board) -> None:
         ),
     )  # fmt: skip
     board.part(responders, drop_responder)
-    with gr.Column(visible=False) as new:
+    with gr.Column() as new:
         _alike(board, "new")
         typed = _model_fields(board, "new")
         add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
         add = gr.Button("Add this model", size="sm", elem_id="add-model")
-    board.dress(new, lambda view: gr.update(visible=view.filled["answers.by"] == "others"))
+    board.show_while(new, lambda view: bool(view.filled["answers.by"] == "others"))
     board.act(add.click, add_responder, forms=True, extra=[typed])
     board.problem("responders", "new")
 
@@ -234,15 +234,18 @@ def _model_field(view: RunView, role: str) -> Any:
     return gr.update(visible=visible, choices=models)
 
 
-def _typed_field(view: RunView, role: str) -> Any:
+def _is_key_typed(view: RunView, role: str) -> bool:
+    return view.filled[f"{role}.key_env"] == TYPED and view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
+
+
+def _key_placeholder(view: RunView, role: str) -> str:
     spec = view.described(role)
     has_key = spec is not None and view.state.keys(view.browser).holds(spec)
-    visible = view.filled[f"{role}.key_env"] == TYPED and view.filled[f"{role}.preset"] not in WITHOUT_ADDRESS
     trial = _trial(view, role)
     placeholder = "typed ✓ until Claywright ends" if has_key else "paste the key here"
     if has_key and trial is not None and trial.key_refused:
         placeholder = "refused: paste another key here"
-    return gr.update(visible=visible, placeholder=placeholder)
+    return placeholder
 
 
 def preset_chosen(act: Act, role: str) -> Done:

@@ -21,7 +21,7 @@ from tasks.types import Row
 
 def build(board: Board) -> None:
     """The fields for an edit; they show while one is written."""
-    with gr.Column(visible=False, elem_classes=["card", "correcting"]) as box:
+    with gr.Column(elem_classes=["card", "correcting"]) as box:
         board.part(
             lambda view: fragments.card_head("Edit this row", "What it said before is kept; its ratings begin anew.")
         )
@@ -39,7 +39,7 @@ def build(board: Board) -> None:
         with gr.Row():
             save = gr.Button("Save the row", variant="primary", scale=0, min_width=130, elem_id="save-edit")
             leave = gr.Button("Leave it", variant="secondary", scale=0, min_width=90)
-    board.dress(box, lambda view: gr.update(visible=_editing(view) is not None))
+    board.show_while(box, lambda view: _editing(view) is not None)
     board.dress(instruction, lambda view: gr.update(value=_texts(view)[0]))
     board.dress(which, _choice)
     board.dress(response, lambda view: gr.update(value=_texts(view)[1], label=_name(view)))

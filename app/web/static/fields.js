@@ -58,6 +58,6 @@
     items.forEach(say);
   };
   let due = false;
-  const watch = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['data-at', 'data-focus'] };
+  const watch = { childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: ['data-at', 'data-focus', 'class'] };
   new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(() => setTimeout(tend)); } }).observe(document.body, watch);
 }

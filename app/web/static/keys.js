@@ -1,5 +1,5 @@
 () => {
-  const menu = () => document.querySelector('details.switch[open]');
+  const menu = () => document.querySelector('details:is(.switch, .minutes)[open]');
   const seen = (found) => [...found].filter((one) => one.offsetParent);
 
   // what a person switched on or off; this browser remembers it
@@ -141,8 +141,8 @@
 
   // a correction is written beside the response that it corrects: in the room that the row has for it
   const beside = () => {
-    const box = document.querySelector('.correcting'), room = document.querySelector('#correct-here');
-    if (!box?.offsetParent && !box?.getClientRects().length) return;
+    const box = seen(document.querySelectorAll('.correcting'))[0], room = document.querySelector('#correct-here');
+    if (!box) return;
     if (!room?.offsetParent) { box.style.cssText = ''; return; }
     box.querySelectorAll('textarea').forEach((field) => { field.dir = 'auto'; });
     const at = room.getBoundingClientRect();
@@ -203,7 +203,7 @@
   // what is folded open stays open when its part is shown anew
   const unfolded = new Set();
   const key = (fold) => {
-    if (fold.matches('.switch')) return 'switch';
+    if (fold.matches('.switch, .minutes')) return fold.className;
     const part = fold.closest('.block[id]');
     const card = fold.closest('li, article');
     const of = card?.ariaLabel ?? card?.querySelector('b, h2, h3')?.textContent ?? '';
@@ -215,7 +215,7 @@
     const fold = event.target, name = fold.isConnected && key(fold);
     if (!name) return;
     if (fold.open) unfolded.add(name);
-    else if (fold === folding || name === 'switch') unfolded.delete(name);
+    else if (fold === folding || fold.matches('.switch, .minutes')) unfolded.delete(name);
     else if (unfolded.has(name)) fold.open = true;
     if (fold === folding) folding = null;
   }, true);
@@ -253,8 +253,10 @@
   const tend = () => {
     due = false;
     unfold(); remember(); fold(); switches(); choose(0); clip(); ask(); beside(); arrive(); attend(); group();
-    const box = document.querySelector('.correcting');
+    const box = seen(document.querySelectorAll('.correcting'))[0];
     if (box) sizes.observe(box);
   };
-  new MutationObserver(() => { if (!due) { due = true; requestAnimationFrame(tend); } }).observe(document.body, { childList: true, subtree: true });
+  const watch = { childList: true, subtree: true, attributes: true, attributeFilter: ['class'], attributeOldValue: true };
+  const came = ({ type, target, oldValue }) => type === 'childList' || target.classList.contains('away') !== /\baway\b/.test(oldValue);
+  new MutationObserver((changes) => { if (!due && changes.some(came)) { due = true; requestAnimationFrame(tend); } }).observe(document.body, watch);
 }

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
@@ -39,9 +38,9 @@ def build(board: Board) -> None:
             )
             form.add("check.kind", choice)
             for kind, check in CHECKS.items():
-                with gr.Column(visible=False) as own:
+                with gr.Column() as own:
                     add_fields(form, f"check.{kind}", check, settings_of(check))
-                board.dress(own, _only_for(kind))
+                board.show_while(own, _is_kind(kind))
             add_fields(form, "check", Check, NOT_SETTINGS)
             board.problem("check")
             board.button(lambda view: "Add the check", add, min_width=120, elem_id="add-check")
@@ -52,8 +51,8 @@ def settings_of(check: type[Check]) -> list[str]:
     return [field.name for field in fields(check) if field.name not in NOT_SETTINGS]
 
 
-def _only_for(kind: str) -> Callable[[RunView], Any]:
-    return lambda view: gr.update(visible=view.filled["check.kind"] == kind)
+def _is_kind(kind: str) -> Callable[[RunView], bool]:
+    return lambda view: bool(view.filled["check.kind"] == kind)
 
 
 def _number(view: RunView) -> Markup:

@@ -42,7 +42,7 @@ NEW = Rubric(name="new", question="?", levels=("no", "yes"))
 
 def build(board: Board) -> None:
     """What stands in the main column: the rubric that is written, what a check came to, the saved ones."""
-    with gr.Column(visible=False, elem_classes=["card", "rubric-editor"], elem_id="rubric-editor") as box:
+    with gr.Column(elem_classes=["card", "rubric-editor"], elem_id="rubric-editor") as box:
         board.part(_editor_head)
         name = gr.Textbox("", label="Name", max_lines=1, interactive=True, elem_id="rubric-name")
         judges = gr.Radio(
@@ -94,7 +94,7 @@ def build(board: Board) -> None:
         "not_applicable": not_applicable, "reference": reference,
     }  # fmt: skip
     written = [*parts.values(), instruction, response, rating, why, page]
-    board.dress(box, lambda view: gr.update(visible=view.tab.rate.editing is not None))
+    board.show_while(box, lambda view: view.tab.rate.editing is not None)
     for field, component in parts.items():
         board.form.stand_in(f"rubric.{field}", component)
         board.dress(component, _value_of(field))

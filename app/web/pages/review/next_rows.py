@@ -27,8 +27,8 @@ def menu(view: RunView) -> Markup:
         return Markup()
     choices = joined(fragments.button(f"{minutes} min", act="minutes", value=minutes) for minutes in MINUTES)
     return markup(
-        '<details class="minutes"><summary>Review for …</summary><div class="menu"><div class="choices" role="group" aria-label="Minutes">{}</div>{}</div>'
-        "</details>",
+        '<details class="minutes"><summary>Review for …</summary><div class="menu"><div class="choices" role="group" '
+        'aria-label="Minutes">{}</div>{}</div></details>',
         choices,
         _last(view),
     )
@@ -92,7 +92,7 @@ def act_on(act: Act) -> Done | None:
         minutes = act.number("value", MINUTES[0], MINUTES[-1])
         if minutes not in MINUTES:
             raise PageError
-        picked = act.look.reviews.add_list(minutes)
+        picked = act.look.reviews.add_list(minutes, act.state.reviewer(act.browser))
         act.state.jobs.tell_queue(act.run)
         done = _shown(act)
         rows = count(len(picked.rows), "row")
