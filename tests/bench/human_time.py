@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -117,18 +118,19 @@ def finds(task: tuple[World, int]) -> tuple[float, float, float, str, bool]:
     return wrong(plain), wrong(queue), BUDGET * float(rows.wrong.mean()), method, is_same
 
 
-def order_part(seeds: int, run: Callable[..., Iterable[object]]) -> None:
+def order_part(seeds: int, run: Callable[..., Iterable[Any]]) -> None:
     print(f"## Order: wrong decisions found in {BUDGET} of {ROWS:,} rows, over random, {seeds} sets a world")
     lines = []
     for world in ALL:
         results = list(run(finds, [(world, seed) for seed in range(seeds)]))
-        plain, learned, random_, methods, same = zip(*results, strict=True)  # type: ignore[misc]
+        plain, learned, random_, methods, same = zip(*results, strict=True)
         p, q = sum(plain) / sum(random_), sum(learned) / sum(random_)
         low, high = np.quantile(np.array(learned) / np.array(random_), (0.05, 0.95))
         at_random = sum(method == "random" for method in methods)
-        lines.append(
-            (world.name, f"{np.mean(random_):.1f}", f"{p:.2f}", f"{q:.2f}", f"{low:.1f} to {high:.1f}", f"{q / p:.0%}", at_random, all(same))
-        )  # fmt: skip
+        lines.append((
+            world.name, f"{np.mean(random_):.1f}", f"{p:.2f}", f"{q:.2f}", f"{low:.1f} to {high:.1f}", f"{q / p:.0%}", at_random,
+            "yes" if all(same) else "NO",
+        ))  # fmt: skip
     table(("world", "wrong in 100 random rows", "by contradiction", "learned", "learned, 5 to 95 % of sets", "learned over plain",
            "sets at random at the end", "same again"), lines)  # fmt: skip
 
@@ -189,25 +191,33 @@ def stated_beside(task: tuple[World, int]) -> Covered:
     return covered
 
 
-def quality_part(seeds: int, run: Callable[..., Iterable[object]]) -> None:
+def quality_part(seeds: int, run: Callable[..., Iterable[Any]]) -> None:
     print(f"## Statement: how often the interval holds the truth, {seeds} sets a world")
-    lines, ratings, beside = [], [], []
+    lines: list[Sequence[object]] = []
+    ratings: list[Sequence[object]] = []
+    beside: list[Sequence[object]] = []
     for world in ALL:
         tasks = [(world, seed) for seed in range(seeds)]
-        keeps, means = zip(*run(stated, tasks), strict=True)  # type: ignore[misc]
+        keeps, means = zip(*run(stated, tasks), strict=True)
         for found, into in ((keeps, lines), (means, ratings)):
             holds = np.array([each.holds for each in found])
             halves = np.array([each.halves for each in found])
             wilsons = np.array([each.wilsons for each in found])
             cells = [f"{holds[:, at].mean():.3f} (± {halves[:, at].mean():.3f})" for at in range(len(SIZES))]
             over = f"{halves[:, 2].mean() / wilsons[:, 2].mean():.2f}" if found is keeps else ""
-            into.append((world.name, *cells, f"{holds.mean():.3f}", share(holds.all(axis=1).tolist()), over))
-        with_queue: list[Covered] = list(run(stated_beside, tasks[: max(seeds // 4, 1)]))  # type: ignore[arg-type]
+            into.append((world.name, *cells, f"{holds.mean():.3f}", share([bool(all(row)) for row in holds]), over))
+        with_queue: list[Covered] = list(run(stated_beside, tasks[: max(seeds // 4, 1)]))
         beside.append((
             world.name, share([all(each.holds) for each in with_queue]), f"{np.mean([e.halves[-1] for e in with_queue]):.3f}",
             f"{np.mean([e.methods[-1] == 'signals and queue' for e in with_queue]):.0%}",
         ))  # fmt: skip
-    names = ("world", *(f"n = {size}" for size in SIZES), "mean", "never wrong, looked at throughout", "half at 100 over Wilson's")
+    names = (
+        "world",
+        *(f"n = {size}" for size in SIZES),
+        "mean",
+        "never wrong, looked at throughout",
+        "half at 100 over Wilson's",
+    )
     print("\nShare of rows kept:")
     table(names, lines)
     print("Mean rating:")
@@ -266,23 +276,25 @@ def guaranteed_flat(task: tuple[int, float]) -> bool:
     return False
 
 
-def guarantee_part(seeds: int, run: Callable[..., Iterable[object]]) -> None:
+def guarantee_part(seeds: int, run: Callable[..., Iterable[Any]]) -> None:
     print(f"## Guarantee: more than the risk of {RISK:.0%} accepted, {seeds} sets a world")
     lines = []
     for world in ALL:
         results = list(run(guaranteed, [(world, seed, RISK) for seed in range(seeds)]))
-        ever, at_size, shares, withdrawn = zip(*results, strict=True)  # type: ignore[misc]
-        accepted = [f"{np.mean([s[n] for s in shares]):.1%} ({np.mean([s[n] > 0 for s in shares]):.0%})" for n in SIZES[1:]]
+        ever, at_size, shares, withdrawn = zip(*results, strict=True)
+        accepted = [
+            f"{np.mean([s[n] for s in shares]):.1%} ({np.mean([s[n] > 0 for s in shares]):.0%})" for n in SIZES[1:]
+        ]
         lines.append((world.name, share(at_size), share(ever), *accepted, f"{np.mean(withdrawn):.1%}"))
     results = list(run(guaranteed_flat, [(seed, RISK) for seed in range(seeds)]))
-    lines.append(("signals say nothing, just above the risk", "", share(results), "", "", "", ""))  # type: ignore[arg-type]
+    lines.append(("signals say nothing, just above the risk", "", share(results), "", "", "", ""))
     table(("world", "broken at 20, 50, 100 or 200", "ever broken, looked at every 5 reviews",
            *(f"accepted at {n} (sets with any)" for n in SIZES[1:]), "withdrawn by 200"), lines)  # fmt: skip
     print(f"Share accepted in the middle world at other risks, {max(seeds // 5, 20)} sets:")
     lines = []
     for risk in (0.1, 0.2):
         results = list(run(guaranteed, [(MIDDLE_WORLD, seed, risk) for seed in range(max(seeds // 5, 20))]))
-        _, _, shares, _ = zip(*results, strict=True)  # type: ignore[misc]
+        _, _, shares, _ = zip(*results, strict=True)
         lines.append((f"{risk:.0%}", *(f"{np.mean([s[n] for s in shares]):.1%}" for n in SIZES[1:])))
     table(("risk", *(f"accepted at {n}" for n in SIZES[1:])), lines)
 
@@ -314,7 +326,9 @@ def raters_part(path: Path, seeds: int) -> None:
     aspects, raters = list(lines[0]["ratings"]), len(next(iter(lines[0]["ratings"].values())))
     size, budget = len(lines), len(lines) // 4
     sizes = [n for n in (20, 50, 100) if n < size]
-    print(f"## Real raters: {size} rows, {seeds} draws of the audit each; {budget} rows of the queue beside 50 of the audit")
+    print(
+        f"## Real raters: {size} rows, {seeds} draws of the audit each; {budget} rows of the queue beside 50 of the audit"
+    )
     orders, stats = [], []
     sentences: list[str] = []
     for rater in range(raters):
@@ -326,7 +340,9 @@ def raters_part(path: Path, seeds: int) -> None:
             for seed in range(seeds):
                 audit = drawn(max(50, size // 5), size, seed)
                 ids = [rows.population.ids[at] for at in audit]
-                first = [rows.population.index[row] for row in review_order(rows.population, [], ids, seed).rows[:budget]]
+                first = [
+                    rows.population.index[row] for row in review_order(rows.population, [], ids, seed).rows[:budget]
+                ]
                 answers, method = reviewed(rows, audit, budget, seed, plain=False)
                 queue = [rows.population.index[a.row] for a in answers if not a.is_audit]
                 rest = np.delete(np.arange(size), audit)
@@ -342,12 +358,14 @@ def raters_part(path: Path, seeds: int) -> None:
                 too_much = False
                 for n in range(20, 101, 20):
                     now = acceptance(rows.population, all_audit[:n], left_after(rows, all_audit[:n]), 0.2)
-                    too_much |= bool(now.rows) and bool(contested[[rows.population.index[r] for r in now.rows]].mean() > 0.2)
+                    too_much |= bool(now.rows) and bool(
+                        contested[[rows.population.index[r] for r in now.rows]].mean() > 0.2
+                    )
                 broken.append(too_much)
                 accepted.append(len(now.rows) / (size - 100))
                 if seed == 0 and not sentences:
-                    given = [a for a in answers if a.is_audit]
-                    sentences += [quality(rows.population, given).sentence, queue_gain(rows.population, answers).sentence, now.sentence]
+                    stated = quality(rows.population, [a for a in answers if a.is_audit])
+                    sentences += [stated.sentence, queue_gain(rows.population, answers).sentence, now.sentence]
             orders.append((
                 rater + 1, aspect, f"{contested.mean():.0%}", f"{np.mean(plain):.2f}", f"{np.mean(learned):.2f}",
                 f"{np.quantile(learned, 0.05):.2f} to {np.quantile(learned, 0.95):.2f}", f"{np.mean(possible):.2f}", at_random,
@@ -383,7 +401,9 @@ def rows_part(count: int) -> None:
     answers += rows.answers(first, False, 400)
     of_audit, of_queue = answers[:400], answers[400:]
     left = left_after(rows, answers)
-    timings = [Timing(f"reviewer {at % 3}", a.row, clock(30 * at), None, 500 + at % 900, 2) for at, a in enumerate(answers)]
+    timings = [
+        Timing(f"reviewer {at % 3}", a.row, clock(30 * at), None, 500 + at % 900, 2) for at, a in enumerate(answers)
+    ]
     opinions = [Opinion(name, a.row, a.keep, a.rating) for a in answers for name in ("ann", "ben")]
     lines, total = [], 0.0
 
@@ -428,7 +448,7 @@ def main() -> None:
     started = time.perf_counter()
     with ProcessPoolExecutor(given.processes) as pool:
 
-        def run(work: Callable[..., object], tasks: Sequence[object]) -> Iterable[object]:
+        def run(work: Callable[..., Any], tasks: Sequence[Any]) -> Iterable[Any]:
             if given.processes == 1:
                 return map(work, tasks)
             return pool.map(work, tasks, chunksize=math.ceil(len(tasks) / given.processes / 4))
