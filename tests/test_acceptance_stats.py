@@ -67,6 +67,17 @@ def test_what_is_missing_is_enough_and_one_less_is_not() -> None:
     assert 59 <= 30 + now.missing <= 75, "59 is the least for a single look"
 
 
+def test_of_what_is_missing_only_a_part_falls_within_the_threshold() -> None:
+    """Half of the rows are alike, and all others are known to be wrong: of 100 audit reviews about 50 are of the first half."""
+    size = 2000
+    opinions = np.where(np.arange(size) % 2 == 0, 5.0, 3.0)
+    population = alike(size, opinions=opinions, contradiction=3.5 - opinions)
+    now = accepted(population, said([at % 2 == 0 for at in range(100)]), 0.05)
+    assert 2 * (59 - 50) <= now.missing <= 2 * (75 - 50), "59 inside are the least for a single look"
+    enough = said([at % 2 == 0 for at in range(100 + now.missing + 1)])
+    assert accepted(population, enough, 0.05).rows and not accepted(population, enough[:-4], 0.05).rows
+
+
 @pytest.mark.parametrize("size, risk, keeps", [(24, 0.3, True), (30, 0.2, False), (40, 0.1, True)])
 def test_the_chance_of_ever_accepting_too_much_is_within_the_error(size: int, risk: float, keeps: bool) -> None:
     """Over all orders in which people may answer: looked at after each review, for each number of wrong rows."""

@@ -11,6 +11,7 @@ Thresholds are tested in a fixed order, from the strictest on (Angelopoulos et a
 a few fixed beginnings that share the error; what the earlier of them held is handed on (Wiens 2003, the fallback procedure).
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -132,7 +133,7 @@ def acceptance(
         return Acceptance(rows, point.threshold, point.n, point.disagreements, point.bound, 0, curve, sentence, risk,
                           confidence, len(unreviewed), len(sample))  # fmt: skip
     starts = [(each, weight * error) for each, (_, weight) in zip(inside, grid, strict=True) if weight]
-    missing = min((more for each, level in starts if (more := _missing(each, risk, level))), default=0)
+    missing = min((more for each, level in starts if (more := _missing(each, risk, level, int(left.sum())))), default=0)
     sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk)
     return Acceptance((), None, 0, 0, None, missing, curve, sentence, risk, confidence, len(unreviewed), len(sample))
 
@@ -311,8 +312,11 @@ def _bounds(inside: Sequence[_Inside], risk: float, level: float) -> list[float]
     return [float(share) for share in np.where((n == 0) & (left > 0), 1.0, shares)]
 
 
-def _missing(inside: _Inside, risk: float, level: float) -> int:
-    """How many more audit reviews make the bound hold where all of them agree; 0 where no number does."""
+def _missing(inside: _Inside, risk: float, level: float, left: int) -> int:
+    """How many more audit reviews make the bound hold where all of them agree; 0 where no number does.
+
+    Those that are drawn from all that is `left` fall within the threshold as often as its rows do.
+    """
     import numpy as np
 
     most = min(inside.left - 1, MOST_AHEAD)
@@ -321,7 +325,7 @@ def _missing(inside: _Inside, risk: float, level: float) -> int:
         ahead = np.arange(first, last + 1, dtype=np.int64)
         enough = _holds_with(inside, risk, level, ahead)
         if enough.any():
-            return int(ahead[np.argmax(enough)])
+            return math.ceil(int(ahead[np.argmax(enough)]) * left / inside.left)
         first, last = last + 1, min(4 * last, most)
     return 0
 
