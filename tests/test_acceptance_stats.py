@@ -67,6 +67,17 @@ def test_what_is_missing_is_enough_and_one_less_is_not() -> None:
     assert 59 <= 30 + now.missing <= 75, "59 is the least for a single look"
 
 
+def test_of_what_is_missing_only_a_part_falls_within_the_threshold() -> None:
+    """Half of the rows are alike, and all others are known to be wrong: of 100 audit reviews about 50 are of the first half."""
+    size = 2000
+    opinions = np.where(np.arange(size) % 2 == 0, 5.0, 3.0)
+    population = alike(size, opinions=opinions, contradiction=3.5 - opinions)
+    now = accepted(population, said([at % 2 == 0 for at in range(100)]), 0.05)
+    assert 2 * (59 - 50) <= now.missing <= 2 * (75 - 50), "59 inside are the least for a single look"
+    enough = said([at % 2 == 0 for at in range(100 + now.missing + 1)])
+    assert accepted(population, enough, 0.05).rows and not accepted(population, enough[:-4], 0.05).rows
+
+
 @pytest.mark.parametrize("size, risk, keeps", [(24, 0.3, True), (30, 0.2, False), (40, 0.1, True)])
 def test_the_chance_of_ever_accepting_too_much_is_within_the_error(size: int, risk: float, keeps: bool) -> None:
     """Over all orders in which people may answer: looked at after each review, for each number of wrong rows."""
@@ -96,19 +107,20 @@ def test_the_chance_of_a_sample_is_the_hypergeometric() -> None:
     wrong = np.arange(31)
     for n, seen in ((1, 0), (7, 2), (30, 4), (12, 12)):
         expected = hypergeom.logpmf(seen, 30, wrong, n)
-        ours = stats._log_chance(wrong, 30, np.array([n]), seen)
+        ours = stats._log_chance(wrong, np.full(31, 30), np.full(31, n), np.full(31, seen))
         assert np.array_equal(np.isneginf(ours), np.isneginf(expected))
         known = ~np.isneginf(ours)
         assert np.allclose(np.diff(ours[known]), np.diff(expected[known]))
 
 
-def test_the_bound_is_the_first_number_of_wrong_rows_that_is_ruled_out() -> None:
-    inside = stats._Inside(0.0, 200, 140, 60, 2)
-    bound = stats._bound(inside, 0.1, 0.05)
-    ratios = [float(stats._ratios(inside, np.array([wrong]), np.array([60]), 0.1)[0]) for wrong in range(2, 201)]
-    possible = [wrong for wrong, ratio in zip(range(2, 201), ratios, strict=True) if ratio < -math.log(0.05)]
-    assert bound == pytest.approx((max(possible) - 2) / 140)
-    assert stats._holds(inside, bound, 0.05) or bound > 0.1
+def test_the_bound_is_the_most_that_is_not_ruled_out() -> None:
+    inside = [stats._Inside(0.0, 200, 140, 60, 2), stats._Inside(1.0, 300, 300, 0, 0), stats._Inside(2.0, 50, 0, 50, 3)]
+    bound, nothing_known, nothing_left = stats._bounds(inside, 0.1, 0.05)
+    wrong = np.arange(2, 201)
+    ratios = stats._ratios(wrong, np.full(199, 200), np.full(199, 60), np.full(199, 2), 0.1)
+    assert bound == pytest.approx((wrong[ratios < -math.log(0.05)].max() - 2) / 140)
+    assert (nothing_known, nothing_left) == (1.0, 0.0)
+    assert stats._holds(inside[0], bound, 0.05) or bound > 0.1
 
 
 def test_the_least_contradicted_rows_are_accepted_first() -> None:

@@ -30,7 +30,7 @@ def test_nothing_is_said_of_few() -> None:
         measured = pace(timings)
         assert (measured.median, measured.low) == (40.0, None)
         assert measured.sentence == (
-            f"Not measured yet: about 40 s a row is assumed until 10 reviews are timed ({max(0, len(timings) - 1)} so far)."
+            f"Not measured yet: about 40 s a row is assumed, until 10 reviews are timed ({max(0, len(timings) - 1)} so far)."
         )
         budget = rows_within(10, [f"r{n}" for n in range(50)], Population.of([], {}), measured)
         assert len(budget.rows) == 15 and budget.error is None

@@ -181,7 +181,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
 
     evidence = evidence_of(store, run)
     population, answers = evidence.population, evidence.answers
-    keeps = quality(population, evidence.of_audit, evidence.of_queue)
+    keeps = quality(population, evidence.of_audit, evidence.of_queue, audit=evidence.audit)
     gain = queue_gain(population, answers)
     timings = timings_of(store, run)
     measured = pace(timings)
@@ -194,7 +194,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
         audit=len(evidence.audit),
         answered=len(answers),
         quality=keeps,
-        rating=quality(population, evidence.of_audit, of="rating"),
+        rating=quality(population, evidence.of_audit, of="rating", audit=evidence.audit),
         gain=gain,
         order=evidence.order,
         acceptance=acceptance(population, evidence.of_audit, evidence.unreviewed, risk, CONFIDENCE),

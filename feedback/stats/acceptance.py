@@ -11,6 +11,7 @@ Thresholds are tested in a fixed order, from the strictest on (Angelopoulos et a
 a few fixed beginnings that share the error; what the earlier of them held is handed on (Wiens 2003, the fallback procedure).
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ def acceptance(
     sample = equal_share(population, given)
     left = _marked(population, unreviewed) & (population.keeps >= 0)
     grid = _grid(population)
-    inside = [_inside(population, sample, left, edge) for edge, _ in grid]
+    inside = _inside(population, sample, left, [edge for edge, _ in grid])
     error = 1 - confidence
     accepted, level = [False] * len(grid), 0.0
     for at, (_, weight) in enumerate(grid):
@@ -119,9 +120,9 @@ def acceptance(
             level = 0.0
     curve = [
         AcceptancePoint(
-            each.threshold, each.left, each.left / max(len(unreviewed), 1), each.n, each.wrong, _bound(each, risk, error), passed
+            each.threshold, each.left, each.left / max(len(unreviewed), 1), each.n, each.wrong, bound, passed
         )
-        for each, passed in zip(inside, accepted, strict=True)
+        for each, bound, passed in zip(inside, _bounds(inside, risk, error), accepted, strict=True)
     ]  # fmt: skip
     best = max((at for at, passed in enumerate(accepted) if passed), default=None)
     if best is not None:
@@ -132,7 +133,7 @@ def acceptance(
         return Acceptance(rows, point.threshold, point.n, point.disagreements, point.bound, 0, curve, sentence, risk,
                           confidence, len(unreviewed), len(sample))  # fmt: skip
     starts = [(each, weight * error) for each, (_, weight) in zip(inside, grid, strict=True) if weight]
-    missing = min((more for each, level in starts if (more := _missing(each, risk, level))), default=0)
+    missing = min((more for each, level in starts if (more := _missing(each, risk, level, int(left.sum())))), default=0)
     sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk)
     return Acceptance((), None, 0, 0, None, missing, curve, sentence, risk, confidence, len(unreviewed), len(sample))
 
@@ -160,10 +161,10 @@ def still_holds(
     edge = max(given.threshold, float(doubts(population)[remaining].max()))
     chosen = np.zeros(len(population), dtype=bool)
     chosen[remaining] = True
-    inside = _inside(population, sample, chosen, edge, of_them)
+    (inside,) = _inside(population, sample, chosen, [edge], of_them)
     if _holds(inside, given.risk, 1 - given.confidence):
         return Standing(True, "")
-    bound = _bound(inside, given.risk, 1 - given.confidence)
+    (bound,) = _bounds([inside], given.risk, 1 - given.confidence)
     return Standing(
         False,
         f"{_count(len(remaining), 'row')} that needed no reviewer {'needs' if len(remaining) == 1 else 'need'} one again: people "
@@ -218,59 +219,62 @@ def _grid(population: Population) -> list[tuple[float, float]]:
 
 
 def _inside(
-    population: Population, sample: Sequence[Answer], left: "Bools", threshold: float, among: "Bools | None" = None
-) -> _Inside:
-    """What is known of the rows within a threshold."""
+    population: Population,
+    sample: Sequence[Answer],
+    left: "Bools",
+    thresholds: Sequence[float],
+    among: "Bools | None" = None,
+) -> list[_Inside]:
+    """What is known of the rows within each threshold."""
     import numpy as np
 
-    within = (doubts(population) <= threshold) & (population.keeps >= 0)
+    known = population.keeps >= 0
     if among is not None:
-        within &= among
+        known &= among
+    doubt = doubts(population)
     rows = positions(population, [answer.row for answer in sample])
     keeps = np.array([-1 if answer.keep is None else int(answer.keep) for answer in sample], dtype=np.int64)
-    drawn = within[rows]
+    drawn = known[rows]
     wrong = drawn & (keeps != population.keeps[rows])
-    return _Inside(
-        threshold,
-        int(np.count_nonzero(within)),
-        int(np.count_nonzero(within & left)),
-        int(np.count_nonzero(drawn)),
-        int(np.count_nonzero(wrong)),
+
+    def counts(values: "Floats") -> "Ints":
+        return np.searchsorted(np.sort(values), np.array(thresholds), side="right")
+
+    columns = (
+        counts(doubt[known]),
+        counts(doubt[known & left]),
+        counts(doubt[rows][drawn]),
+        counts(doubt[rows][wrong]),
     )
+    return [
+        _Inside(threshold, *(int(n) for n in numbers)) for threshold, *numbers in zip(thresholds, *columns, strict=True)
+    ]
 
 
-def _guesses(total: int, risk: float) -> "tuple[Ints, Floats]":
-    """(how many rows may be wrong, the log of the guess's weight)."""
-    import numpy as np
-
-    shares = [*(part * risk for part in GUESSES), *GUESSES_BEYOND]
-    weights = [*GUESSES.values(), *GUESSES_BEYOND.values()]
-    return np.round(np.array(shares) * total).astype(np.int64), np.log(np.array(weights) / sum(weights))
-
-
-def _log_chance(wrong: "Ints", total: int, n: "Ints", seen: int) -> "Floats":
-    """The log of the chance that n of the rows, drawn at random, have so many `seen` wrong ones, but for what all share."""
+def _log_chance(wrong: "Ints", total: "Ints", n: "Ints", seen: "Ints") -> "Floats":
+    """The log of the chance that n of all rows, drawn at random, have `seen` wrong ones, but for what any number `wrong` shares."""
     import numpy as np
     from scipy.special import gammaln
 
-    possible = (wrong >= seen) & (total - wrong >= n - seen)
+    right = n - seen
+    possible = (wrong >= seen) & (total - wrong >= right)
     w = np.where(possible, wrong, seen)
-    rest = np.where(possible, total - wrong - (n - seen), 0)
-    values = gammaln(w + 1) - gammaln(w - seen + 1) + gammaln(rest + (n - seen) + 1) - gammaln(rest + 1)
+    rest = np.where(possible, total - wrong - right, 0)
+    values = gammaln(w + 1) - gammaln(w - seen + 1) + gammaln(rest + right + 1) - gammaln(rest + 1)
     return np.where(possible, values, -np.inf)
 
 
-def _ratios(inside: _Inside, wrong: "Ints", n: "Ints", risk: float) -> "Floats":
+def _ratios(wrong: "Ints", total: "Ints", n: "Ints", seen: "Ints", risk: float) -> "Floats":
     """The log of how much likelier the guesses together make what was seen than so many wrong rows do."""
     import numpy as np
 
-    guesses, weights = _guesses(inside.total, risk)
-    guessed = np.logaddexp.reduce(
-        weights + _log_chance(guesses[None, :], inside.total, n[:, None], inside.wrong), axis=1
-    )
-    against = _log_chance(wrong, inside.total, n, inside.wrong)
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isneginf(against), np.inf, guessed - against)
+    shares = np.array([*(part * risk for part in GUESSES), *GUESSES_BEYOND])[:, None]
+    weights = np.array([*GUESSES.values(), *GUESSES_BEYOND.values()])[:, None]
+    guesses = np.round(shares * total).astype(np.int64)
+    guessed = np.logaddexp.reduce(np.log(weights / weights.sum()) + _log_chance(guesses, total, n, seen), axis=0)
+    against = _log_chance(wrong, total, n, seen)
+    ruled_out = np.isneginf(against)
+    return np.where(ruled_out, np.inf, guessed - np.where(ruled_out, 0.0, against))
 
 
 def _holds_with(inside: _Inside, risk: float, level: float, more: "Ints") -> "Bools":
@@ -278,10 +282,10 @@ def _holds_with(inside: _Inside, risk: float, level: float, more: "Ints") -> "Bo
     import numpy as np
 
     n = inside.n + more
-    left = inside.left - more
-    least = np.floor(risk * left + inside.wrong + 1e-9).astype(np.int64) + 1
-    likeliest = np.where(n > 0, inside.wrong * (inside.total + 1) // np.maximum(n, 1), inside.total)
-    holds: Bools = (least > likeliest) & (_ratios(inside, least, n, risk) >= -np.log(level))
+    total, seen = np.full(len(n), inside.total), np.full(len(n), inside.wrong)
+    least = np.floor(risk * (inside.left - more) + seen + 1e-9).astype(np.int64) + 1
+    likeliest = np.where(n > 0, seen * (total + 1) // np.maximum(n, 1), total)
+    holds: Bools = (least > likeliest) & (_ratios(least, total, n, seen, risk) >= -np.log(level))
     return holds
 
 
@@ -291,35 +295,39 @@ def _holds(inside: _Inside, risk: float, level: float) -> bool:
     return bool(_holds_with(inside, risk, level, np.zeros(1, dtype=np.int64))[0])
 
 
-def _bound(inside: _Inside, risk: float, level: float) -> float:
-    """The most of the unreviewed rows within a threshold that people would decide otherwise, as a share."""
+def _bounds(inside: Sequence[_Inside], risk: float, level: float) -> list[float]:
+    """The most of the unreviewed rows within each threshold that people would decide otherwise, as a share."""
     import numpy as np
 
-    if not inside.left:
-        return 0.0
-    if not inside.n:
-        return 1.0
-    low, high = inside.wrong * (inside.total + 1) // inside.n, inside.total - (inside.n - inside.wrong)
-    low = min(low, high)
-    n = np.array([inside.n])
-    while low < high:
+    total, left, n, seen = (
+        np.array([getattr(each, name) for each in inside], dtype=np.int64) for name in ("total", "left", "n", "wrong")
+    )
+    high = total - (n - seen)
+    low = np.minimum(seen * (total + 1) // np.maximum(n, 1), high)
+    while np.any(low < high):
         middle = (low + high + 1) // 2
-        if _ratios(inside, np.array([middle]), n, risk)[0] >= -np.log(level):
-            high = middle - 1
-        else:
-            low = middle
-    return min(1.0, max(0.0, (low - inside.wrong) / inside.left))
+        out = _ratios(middle, total, n, seen, risk) >= -np.log(level)
+        low, high = np.where(out, low, middle), np.where(out, np.maximum(middle - 1, low), high)
+    shares = np.where(left > 0, np.clip((low - seen) / np.maximum(left, 1), 0, 1), 0.0)
+    return [float(share) for share in np.where((n == 0) & (left > 0), 1.0, shares)]
 
 
-def _missing(inside: _Inside, risk: float, level: float) -> int:
-    """How many more audit reviews make the bound hold where all of them agree; 0 where no number does."""
+def _missing(inside: _Inside, risk: float, level: float, left: int) -> int:
+    """How many more audit reviews make the bound hold where all of them agree; 0 where no number does.
+
+    Those that are drawn from all that is `left` fall within the threshold as often as its rows do.
+    """
     import numpy as np
 
-    ahead = np.arange(1, min(inside.left, MOST_AHEAD + 1), dtype=np.int64)
-    if not len(ahead):
-        return 0
-    enough = _holds_with(inside, risk, level, ahead)
-    return int(ahead[np.argmax(enough)]) if enough.any() else 0
+    most = min(inside.left - 1, MOST_AHEAD)
+    first, last = 1, min(64, most)
+    while first <= last:
+        ahead = np.arange(first, last + 1, dtype=np.int64)
+        enough = _holds_with(inside, risk, level, ahead)
+        if enough.any():
+            return math.ceil(int(ahead[np.argmax(enough)]) * left / inside.left)
+        first, last = last + 1, min(4 * last, most)
+    return 0
 
 
 def _granted(point: AcceptancePoint, unreviewed: int, n: int, risk: float, confidence: float) -> str:

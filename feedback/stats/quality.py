@@ -32,6 +32,8 @@ STATED_AT = tuple(LEVELS)
 """The sizes of an audit at which a figure is stated; between them the last one stands, however often it is looked at."""
 PREDICTED_FROM = 50
 """From so many audit reviews on the labeller's signals are used; below, Wilson's interval of the share alone."""
+LEAST_EACH = 5
+"""With fewer rows kept, or fewer not kept, too few are rare ones for a normal interval: Wilson's is used."""
 MOST_WEIGHT = 1.5
 Estimand = Literal["keep", "rating"]
 
@@ -184,7 +186,7 @@ def _estimate(
 
     values = np.array([value_of(answer, of) for answer in sample], dtype=float)
     rows = positions(population, [answer.row for answer in sample])
-    if size < PREDICTED_FROM:
+    if size < PREDICTED_FROM or _is_rare(values, of):
         return _alone(values, size, len(population), of)
     until = max(answer.at for answer in sample)
     seen = [answer for answer in queue if answer.at <= until]
@@ -262,7 +264,7 @@ def _beside_census(
              if above[at]]  # fmt: skip
     inside = above[rows]
     below = np.flatnonzero(~above)
-    if not known or np.count_nonzero(~inside) < PREDICTED_FROM // 2:
+    if not known or np.count_nonzero(~inside) < PREDICTED_FROM // 2 or _is_rare(values[~inside], of):
         return None
     upper = np.concatenate([np.array([v for _, v in known]), values[inside]])
     rest = _predicted(population, below, rows[~inside], values[~inside], size, of)
@@ -281,6 +283,11 @@ def _beside_census(
         (1 - share) * rest.deviation,
         len(known),
     )
+
+
+def _is_rare(values: "Floats", of: Estimand) -> bool:
+    """True where nearly all rows are kept, or nearly none."""
+    return of == "keep" and min(values.sum(), len(values) - values.sum()) < LEAST_EACH
 
 
 def _soft(population: Population, of: Estimand) -> "Floats":

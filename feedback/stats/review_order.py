@@ -103,9 +103,9 @@ def review_order(population: Population, answers: Sequence[Answer], audit: Colle
         sequence, picked = shuffled.tolist(), set(shuffled.tolist())
     elif method == "learned":
         sequence, picked = _with_random(best.tolist(), shuffled.tolist())
-        moved = features[:, 1:] * weights[1:]
-        first = np.argmax(moved, axis=1).tolist()
-        leading = {population.ids[at]: names[1 + first[at]] for at in sequence}
+        if len(names) > 1:
+            first = np.argmax(features[:, 1:] * weights[1:], axis=1).tolist()
+            leading = {population.ids[at]: names[1 + first[at]] for at in sequence}
     else:
         sequence = best.tolist()
     later = {answer.row for answer in ordered[len(known) :]}
@@ -157,6 +157,8 @@ def features_of(population: Population) -> "tuple[list[str], Floats]":
     """(names, (rows, features)): what may tell that people decide otherwise, each with mean 0 and deviation 1; the first is 1."""
     import numpy as np
 
+    if not len(population):
+        return ["constant"], np.ones((0, 1))
     side = np.where(population.keeps == 1, 1.0, np.where(population.keeps == 0, -1.0, 0.0))
     length = np.log1p(population.length)
     length = length - length.mean()

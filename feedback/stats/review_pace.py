@@ -123,7 +123,7 @@ def pace(timings: Sequence[Timing]) -> Pace:
     left_out = len(timings) - len(timed)
     if len(timed) < LEAST:
         sentence = (
-            f"Not measured yet: about {UNMEASURED:.0f} s a row is assumed until {LEAST} reviews are timed "
+            f"Not measured yet: about {UNMEASURED:.0f} s a row is assumed, until {LEAST} reviews are timed "
             f"({len(timed)} so far)."
         )
         return Pace(len(timed), left_out, UNMEASURED, sentence=sentence)

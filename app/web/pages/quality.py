@@ -34,14 +34,15 @@ HOW_QUEUE = (
     "audit rows, which were drawn at random; intervals are Wilson's, at 95 %."
 )
 HOW_GUARANTEE = (
-    "Rows are taken in the order of how little the labeller contradicts itself. Thresholds are tried from the strictest on: at "
-    "each, the exact upper bound of how many unreviewed rows people would decide otherwise, from the audit rows inside, must stay "
-    "under the risk; the last that holds is taken (Learn then Test, arXiv 2110.01052). Audit rows that nobody could decide "
-    "count as wrong. It holds for what your reviewers would say, not for what is true."
+    "Rows are taken in the order of how little the labeller contradicts itself. Thresholds are tried in a fixed sequence, from "
+    "the strictest on (Learn then Test, arXiv 2110.01052): at each, the most of the unreviewed rows that people would decide "
+    "otherwise, as the audit rows inside have it, must stay under the risk; the last that holds is taken. You may look after every "
+    "review, as the bound holds at all times together (arXiv 2006.04347). Audit rows that nobody could decide count as wrong. It "
+    "holds for what your reviewers would say, not for what is true."
 )
 HOW_MINUTES = (
-    "The time between two answers of one reviewer; pauses and answers that came in one go are left out. An estimate for "
-    "other rows takes their length, the number of responses and who reviews into account."
+    "The time between two answers of one reviewer; pauses, answers that came in one go and second looks are left out. An "
+    "estimate for other rows takes their length, the number of responses and who reviews into account."
 )
 LEAST_POINTS = 3
 """With fewer, a curve shows less than its table."""
