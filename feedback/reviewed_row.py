@@ -245,7 +245,7 @@ class ReviewedRow:
 
         Their own are those that they gave or changed, not what they only accepted as suggested.
         """
-        return self._means([verdict.own_ratings for verdict in self.submitted], index, aspect)
+        return self._means([verdict.own_middles for verdict in self.submitted], index, aspect)
 
     def accepted_of(self, index: int, aspect: str | None = None) -> list[float]:
         """The same of the ratings that a reviewer only accepted as suggested, or of which it is not known."""
@@ -300,7 +300,7 @@ class ReviewedRow:
             messages[last]["content"] = corrected
         return messages, corrected is not None
 
-    def _means(self, people: Sequence[Mapping[tuple[str, int], int]], index: int, aspect: str | None) -> list[float]:
+    def _means(self, people: Sequence[Mapping[tuple[str, int], float]], index: int, aspect: str | None) -> list[float]:
         """The mean of each one's ratings of a response, of those who have any."""
         means: list[float] = []
         scale = self.scale

@@ -23,6 +23,8 @@ Better = Literal["first", "second", "tie"]
 Decision = Literal["approve", "reject", "unsure"]
 RATED = re.compile(r"([a-z][a-z0-9-]*)-(\d+)")
 """Questions in Argilla that ask for a rating: the aspect ("rating" for none), and the response counted from 1, 0 for the row."""
+ALSO_FINE = "-also"
+"""Behind a question for a rating: the level beside the given one that the person finds fine as well."""
 RANKING = "ranking"
 CORRECTED_INSTRUCTION, CORRECTED_RESPONSE = "corrected-instruction", "corrected-response"
 WHICH_IS_BETTER = "which-is-better"
@@ -204,6 +206,22 @@ class Verdict:
     def own_ratings(self) -> dict[tuple[str, int], int]:
         """Those of `ratings` that the person gave or changed."""
         return {key: value for key, (question, value) in self._rated().items() if self.is_own(question)}
+
+    @property
+    def rating_ranges(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """The lowest and the highest level that the person finds fine, of each of `own_ratings`."""
+        ranges = {}
+        for key, (question, value) in self._rated().items():
+            if self.is_own(question):
+                also = self.answers.get(question + ALSO_FINE)
+                levels = (value, also) if isinstance(also, int) else (value,)
+                ranges[key] = min(levels), max(levels)
+        return ranges
+
+    @property
+    def own_middles(self) -> dict[tuple[str, int], float]:
+        """The middle of each of `rating_ranges`: the rating itself where the person gave one level."""
+        return {key: (low + high) / 2 for key, (low, high) in self.rating_ranges.items()}
 
     @property
     def accepted_ratings(self) -> dict[tuple[str, int], int]:

@@ -121,14 +121,14 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
 
 def before_evidence(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `evidence` brought."""
-    connection.execute("DROP INDEX pushed_moved")
-    connection.execute("ALTER TABLE pushed DROP COLUMN moved")
+    for index, column in (("pushed_moved", "moved"), ("pushed_shared", "reviewers")):
+        connection.execute(f"DROP INDEX {index}")
+        connection.execute(f"ALTER TABLE pushed DROP COLUMN {column}")
     connection.execute("ALTER TABLE pushes DROP COLUMN shape")
     tables = (
         "accepted",
         "acceptances",
         "statements",
-        "second_opinions",
         "listed",
         "review_lists",
         "review_orders",

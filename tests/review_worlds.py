@@ -71,14 +71,14 @@ class Rows:
     @property
     def wrong(self) -> "Bools":
         """Where the labeller decides otherwise than the truth, and people see it."""
-        decided: Bools = self.population.keeps == 1
-        return (decided != self.truth) & (self.keep == self.truth)
+        wrong: Bools = ((self.population.keeps == 1) != self.truth) & (self.keep == self.truth)
+        return wrong
 
     @property
     def contested(self) -> "Bools":
         """Where people decide otherwise than the labeller."""
-        decided: Bools = self.population.keeps == 1
-        return decided != self.keep
+        contested: Bools = (self.population.keeps == 1) != self.keep
+        return contested
 
     def answer(self, at: int, when: int, is_audit: bool) -> Answer:
         """What people say of a row, as their answer number `when`."""

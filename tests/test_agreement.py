@@ -150,6 +150,16 @@ def test_the_mean_over_repeats_is_rounded_half_up() -> None:
     assert of(found, "honesty", "people minus labeller").value == 0.5
 
 
+def test_two_levels_that_are_both_fine_are_one_rating_with_either() -> None:
+    answers = {"honesty-1": 3, "honesty-1-also": 4}
+    for said, same, difference in ((3.0, 1, 0.5), (4.0, 1, -0.5), (5.0, 0, -1.5)):
+        found = agreement([row_of(1, {"honesty": [said]}, ("ada", "approve", answers))] * 50)
+        assert of(found, "honesty", "same rating").value == same
+        assert of(found, "honesty", "people minus labeller").value == difference
+    row = row_of(1, {"honesty": [5]}, ("ada", "approve", answers))
+    assert row.said_of(0, "honesty") == [3.5]
+
+
 def test_ratings_that_name_no_aspect() -> None:
     one_aspect = agreement([row_of(1, {"honesty": [4]}, ("ada", None, {"rating-1": 4}))] * 50)
     assert list(one_aspect.labeller) == ["honesty"]

@@ -316,6 +316,25 @@ def test_a_new_distribution_reaches_all_records(new_dataset: Callable[[], rg.Dat
     assert filtered(dataset, ("status", "==", "pending")) == {"a"}
 
 
+def test_a_record_that_wants_two_reviewers_stays_open_for_the_second(client: rg.Argilla, http: httpx.Client) -> None:
+    dataset = create(client, metadata=[rg.IntegerMetadataProperty(name="reviewers")])
+    dataset.records.log([{"id": "a", "text": "one"}, {"id": "b", "text": "two"}])
+    ids = record_ids(http, dataset)
+
+    def want(number: int) -> None:
+        item = {"external_id": "a", "fields": {"text": "one"}, "metadata": {"reviewers": number}}
+        http.put(f"/api/v1/datasets/{dataset.id}/records/bulk", json={"items": [item]}).raise_for_status()
+
+    want(2)
+    for name in ("a", "b"):
+        respond(http, ids[name], "submitted", 5)
+    assert filtered(dataset, ("status", "==", "pending")) == {"a"}
+    want(1)  # nobody else comes
+    assert filtered(dataset, ("status", "==", "pending")) == set()
+    want(2)  # a second one comes after all
+    assert filtered(dataset, ("status", "==", "pending")) == {"a"}
+
+
 def test_sign_in_by_password_only_with_the_right_one(argilla: Any, http: httpx.Client) -> None:
     def sign_in(username: str, password: str) -> int:
         form = {"username": username, "password": password}

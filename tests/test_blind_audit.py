@@ -8,6 +8,7 @@ import pytest
 
 from app import recipe, workflow
 from app.config import Settings
+from app.errors import PageError
 from app.review import argilla as review_argilla
 from app.review.argilla import Argilla
 from app.runs.run_recipes import amend
@@ -138,6 +139,7 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
     row, beside = (f"{run.id}-{k:06}-0" for k in (0, 2))
     push = store.pushes.begin_push(run.id, "here", "d", "d", "w", 1, "")
     store.pushes.plan(push, {row: 0.0}, blind_audit=True)
+    store.pushes.keep_sent(push, [(row, "h", {})], "2026")
     store.local_verdicts.say(row, "another", {"decision": "reject", "helpfulness-1": 2}, {})
     with at_desk(store, here) as desk:
         page = rows(desk.look("first", run.id, TabState(row=row)))
@@ -150,6 +152,15 @@ def test_an_audit_row_is_covered_until_it_is_decided(store: Store, here: Setting
         assert "model-0" in other and "Help 3." in other and "judge first" not in other
 
         press(desk, run, row, act="rate", place=0, value=4)
+        with pytest.raises(PageError):
+            press(desk, run, row, act="also", place=0, value=2)  # not beside it
+        press(desk, run, row, act="also", place=0, value=3)
+        assert 'aria-label="3 is also fine"' in rows(desk.look("first", run.id, TabState(row=row)))
+        mine = {v.reviewer: v for v in store.verdicts.of([row])[row]}["tester (in the app)"]
+        assert mine.rating_ranges == {("helpfulness", 0): (3, 4)} and mine.own_middles == {("helpfulness", 0): 3.5}
+        press(desk, run, row, act="also", place=0, value=3)  # after all not
+        with pytest.raises(PageError):
+            press(desk, run, beside, act="also", place=0, value=3)  # no audit row, nothing rated
         assert JUDGE_FIRST.replace("'", "&#39;") in rows(desk.look("first", run.id, TabState(row=row)))
         press(desk, run, row, act="say", said="approve")
         shown = rows(desk.look("first", run.id, TabState(row=row)))

@@ -7,7 +7,8 @@ import pytest
 
 from app.errors import RunError
 from app.review.insights import evidence_of, insights_of
-from app.review.review_queue import interleaved, refresh, rows_for
+from app.review.review_queue import interleaved, is_due, refresh, rows_for
+from app.store.row_search import RowQuery
 from app.store.store import Store
 from feedback.types import Rating
 from tests.make_reviews import decide, sent_run
@@ -74,17 +75,17 @@ def test_a_list_holds_the_next_rows_and_is_a_batch_of_its_own(tmp_path: Path) ->
     with Store(tmp_path) as store:
         run = sent_run(store, 60)
         before = store.review_queue.following(run.id, 500)
-        handed = rows_for(store, run, 2)
+        handed = rows_for(store, run, 2, "")
         assert 0 < len(handed.rows) < 60 and list(handed.rows) == before[: len(handed.rows)]
         assert handed.batch == 2 and handed.seconds <= 120
         batches = store.db.all("SELECT row FROM pushed WHERE batch=2 AND moved=1")
         assert {r["row"] for r in batches} == set(handed.rows)
-        assert rows_for(store, run, 2).batch == 3
+        assert rows_for(store, run, 2, "").batch == 3
         found = store.review_queue.list_of(run.id)
         assert found is not None and found.batch == 3
         decide(store, dict.fromkeys(before, "approve"))
         with pytest.raises(RunError, match="No row waits"):
-            rows_for(store, run, 2)
+            rows_for(store, run, 2, "")
 
 
 def test_the_figures_are_plain_values_and_kept_with_their_ids(tmp_path: Path) -> None:
@@ -107,3 +108,28 @@ def test_rows_that_were_sent_without_signals_get_them(tmp_path: Path) -> None:
         known = evidence_of(store, run).population.contradiction.tolist()
         store.db.write(lambda c: c.execute("DELETE FROM signals"))
         assert evidence_of(store, run).population.contradiction.tolist() == known
+
+
+def test_a_tenth_of_the_rows_is_for_two_reviewers_once_there_are_two(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 120, rate=doubted)
+        audit = store.review_queue.waiting_audit(run.id)
+        decide(store, dict.fromkeys(audit[:5], "approve"), "ann")
+        refresh(store, run)
+        assert store.review_queue.waiting_second(run.id, "ben", 500) == []
+        decide(store, {audit[5]: "approve"}, "ben")
+        assert is_due(store, run)
+        assert refresh(store, run).moved == 12
+        assert not is_due(store, run) and refresh(store, run).moved == 0
+        assert store.review_queue.waiting_second(run.id, "ben", 500) == audit[:5]  # those that ann has
+        assert store.review_queue.waiting_second(run.id, "ann", 500) == [audit[5]]
+        handed = rows_for(store, run, 5, "ben")
+        assert set(handed.rows) & set(audit[:5]) and audit[5] not in handed.rows
+        assert not set(rows_for(store, run, 5, "").rows) & set(audit[:6])
+        push = store.pushes.of_run(run.id)[0]["id"]
+        assert {row for page in store.review_queue.moved(push) for row in page} >= set(audit[6:12])
+        figures = insights_of(store, run)
+        assert figures.waiting_second == 6
+        assert set(store.row_search.page(run.id, RowQuery(sample="second"), 0, 50)) == set(audit[:6])
+        decide(store, dict.fromkeys(audit[:5], "reject"), "ben")
+        assert insights_of(store, run).waiting_second == 1

@@ -206,8 +206,8 @@ def insights(figures: Insights) -> Iterator[str]:
     for pair in figures.pairs:
         yield f"{pair.first} and {pair.second}: {_measured(pair.same)}; {_measured(pair.ratings)}"
     yield from (each.sentence for each in figures.mildness if each.is_apart)
-    if figures.second_opinions:
-        yield f"{len(figures.second_opinions):,} rows are worth a second opinion: a reviewer decided against all signals."
+    if figures.waiting_second:
+        yield f"{figures.waiting_second:,} rows wait for a second reviewer."
 
 
 def _measured(measure: Measure) -> str:

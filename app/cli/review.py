@@ -213,6 +213,9 @@ def review(
     context: typer.Context,
     run_id: RunId,
     minutes: Annotated[float, typer.Option(min=1, max=600, help="How long you want to review.")] = 30.0,
+    reviewer: Annotated[
+        str, typer.Option(help="Who will review them: rows that wait for a second reviewer are among them then.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Pick the next rows to review in so many minutes, and say where they open in Argilla."""
@@ -220,7 +223,7 @@ def review(
 
     with opened(context) as workspace:
         where = argilla.argilla(workspace.settings, output.say)
-        handed, path = review_queue.hand_out(workspace, workspace.store.runs.get(run_id), where, minutes)
+        handed, path = review_queue.hand_out(workspace, workspace.store.runs.get(run_id), where, minutes, reviewer)
         if as_json:
             output.show_json({**asdict(handed), "url": f"{where.url}{path}"})
         else:

@@ -116,7 +116,7 @@ def _ratings(store: Store, run: Run, rows: Sequence[str]) -> dict[str, float]:
     rubrics = recipe_of(run).known_rubrics
 
     def of_person(verdict: Verdict) -> list[float]:
-        return [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_ratings.items()]
+        return [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_middles.items()]
 
     means: dict[str, float] = {}
     for at in range(0, len(rows), PAGE):
@@ -146,10 +146,11 @@ class Insights:
     pairs: Sequence["PairAgreement"]
     mildness: Sequence["Mildness"]
     second_opinions: Sequence[str]
+    waiting_second: int
 
     def plain(self) -> dict[str, Any]:
         """Everything as plain values, without the rows of the order and those that could be accepted."""
-        values = {name: getattr(self, name) for name in ("rows", "audit", "answered")}
+        values = {name: getattr(self, name) for name in ("rows", "audit", "answered", "waiting_second")}
         for name in ("quality", "rating", "gain", "acceptance", "next", "pace"):
             values[name] = asdict(getattr(self, name))
         values["acceptance"] |= {"rows": len(self.acceptance.rows)}
@@ -204,6 +205,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
         pairs=pair_agreement(opinions),
         mildness=mildness(opinions),
         second_opinions=second_opinions(population, answers, asked),
+        waiting_second=store.review_queue.number_waiting_second(run.id),
     )
 
 
@@ -237,7 +239,12 @@ def opinions_of(store: Store, run: Run, rows: Sequence[str]) -> list[Any]:
             for verdict in verdicts:
                 if verdict.status != "submitted":
                     continue
-                own = [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_ratings.items()]
+                own = [
+                    [on_five(level, rubrics.scale(aspect)) for level in levels]
+                    for (aspect, _), levels in verdict.rating_ranges.items()
+                ]
                 keep = {"approve": True, "reject": False}.get(verdict.decision or "")
-                opinions.append(Opinion(verdict.reviewer, row, keep, fmean(own) if own else None))
+                low, high = (fmean(ends) for ends in zip(*own, strict=True)) if own else (None, None)
+                middle = None if low is None or high is None else (low + high) / 2
+                opinions.append(Opinion(verdict.reviewer, row, keep, middle, low, high))
     return opinions

@@ -212,7 +212,7 @@ class _Push:
                         Place(
                             p["kind"], p["priority"], numbers[p["row"]], p["batch"], not p["suggestions_shown"],
                             tuple(json.loads(p["arrangement"])),
-                            tuple(known[p["row"]].failed_checks) if known[p["row"]].checks else None,
+                            tuple(known[p["row"]].failed_checks) if known[p["row"]].checks else None, p["reviewers"],
                         ),
                         near.get(p["row"]),
                         known[p["row"]].preferences,
@@ -235,6 +235,7 @@ def send_moved(store: Store, run: Run, server: Server, server_name: str) -> int:
         push = Push(entry["id"], run.id, entry["seed"])
         try:
             to = to_argilla.known_target(server, str(entry["dataset_id"]), entry["dataset"], entry["workspace"])
+            to_argilla.let_want_reviewers(server, to)
         except Missing:
             continue
         if entry["shape"]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from app.errors import RunError
+from app.recipe import recipe_of
 from app.review.argilla import Argilla
 from app.review.insights import evidence_of, insights_of, timings_of
 from app.review.push_plan import send_moved
@@ -39,7 +40,13 @@ def is_due(store: Store, run: Run) -> bool:
         return False
     given, last = store.acceptances.last(run.id), store.review_queue.last(run.id)
     answered = last.answered if last is not None else 0
-    return counts.reviewed >= answered + REFIT or (given is not None and not given.withdrawn)
+    stands = given is not None and not given.withdrawn
+    return stands or counts.reviewed >= answered + REFIT or _is_to_share(store, run)
+
+
+def _is_to_share(store: Store, run: Run) -> bool:
+    """True where a second reviewer came, and no row is for two yet."""
+    return recipe_of(run).review.overlap > 0 and not store.review_queue.is_shared(run.id)
 
 
 def refresh(store: Store, run: Run) -> Refreshed:
@@ -64,7 +71,7 @@ def refresh(store: Store, run: Run) -> Refreshed:
         moved = store.review_queue.reorder(run.id, following, base, kept)
     withdrawn = _withdraw(store, run)
     figures = insights_of(store, run)
-    store.review_queue.keep_second_opinions(run.id, figures.second_opinions)
+    moved += store.review_queue.share(run.id, recipe_of(run).review.overlap, figures.second_opinions)
     for kind, statement in (("keep", figures.quality), ("rating", figures.rating)):
         if statement.value is not None and statement.identity:
             content = {**asdict(statement), "rows": [answer.row for answer in evidence.of_audit]}
@@ -100,7 +107,7 @@ def interleaved(queue: Sequence[str], audit: Sequence[str], reviewed: int) -> li
     return [*rows, *waiting, *queued]
 
 
-def hand_out(workspace: Workspace, run: Run, argilla: Argilla, minutes: float) -> tuple[ReviewList, str]:
+def hand_out(workspace: Workspace, run: Run, argilla: Argilla, minutes: float, reviewer: str) -> tuple[ReviewList, str]:
     """A list of the next rows for so many minutes, and the path at which that Argilla shows it. Raises RunError, ArgillaError."""
     store = workspace.store
     sent = next((push for push in store.pushes.of_run(run.id) if push["server"] == argilla.name), None)
@@ -110,7 +117,7 @@ def hand_out(workspace: Workspace, run: Run, argilla: Argilla, minutes: float) -
             terminal=f"claywright push {run.id}",
         )
     with Server(argilla.url, argilla.key) as server:
-        handed = rows_for(store, run, minutes)
+        handed = rows_for(store, run, minutes, reviewer)
         send_moved(store, run, server, argilla.name)
     return handed, list_path(str(sent["dataset_id"]), run.id, handed.batch)
 
@@ -121,14 +128,18 @@ def in_words(handed: ReviewList) -> str:
     return f"{handed.minutes:g} minutes: these {rows}, about {max(1, round(handed.seconds / 60))} of them."
 
 
-def rows_for(store: Store, run: Run, minutes: float) -> ReviewList:
-    """A list of the next rows that fit into so many minutes. Raises RunError where nothing waits, or nothing fits."""
+def rows_for(store: Store, run: Run, minutes: float, reviewer: str) -> ReviewList:
+    """A list of the next rows for one reviewer that fit into so many minutes; one of three is a row that waits for a second one.
+
+    With "" for the reviewer, such rows are left out. Raises RunError where nothing waits, or nothing fits.
+    """
     from feedback.stats.review_pace import pace, rows_within
 
-    following = store.review_queue.following(run.id, MOST)
+    second = store.review_queue.waiting_second(run.id, reviewer, MOST) if reviewer else []
+    following = interleaved(store.review_queue.following(run.id, MOST), second, FIRST_AUDIT)
     if not following:
         raise RunError("No row waits to be reviewed: all that were sent are answered, or none was sent yet.")
-    budget = rows_within(minutes, following, evidence_of(store, run).population, pace(timings_of(store, run)))
+    budget = rows_within(minutes, following, evidence_of(store, run).population, pace(timings_of(store, run)), reviewer)
     if not budget.rows:
         raise RunError(f"No row fits into {minutes:g} minutes. Take more time.")
     return store.review_queue.add_list(run.id, budget.rows, minutes, budget.seconds)

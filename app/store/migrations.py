@@ -587,6 +587,9 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
         -- 1 where the priority or the list of a record changed since it was sent
         ALTER TABLE pushed ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX pushed_moved ON pushed(push) WHERE moved=1;
+        -- how many reviewers a record is to have: 2 of the overlap, and where a second opinion is worth asking
+        ALTER TABLE pushed ADD COLUMN reviewers INTEGER NOT NULL DEFAULT 1;
+        CREATE INDEX pushed_shared ON pushed(push) WHERE reviewers>1;
         -- what its records have (feedback/argilla/dataset_settings.py), as JSON; NULL for a push by an earlier version
         ALTER TABLE pushes ADD COLUMN shape TEXT;
         -- append-only: how the queue was put in order, on how many reviews; random: the rows that stand in it by chance
@@ -603,8 +606,6 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
         CREATE TABLE listed(
           list INTEGER NOT NULL REFERENCES review_lists(id) ON DELETE CASCADE, row TEXT NOT NULL, position INTEGER NOT NULL,
           PRIMARY KEY(list, row)) WITHOUT ROWID;
-        -- the rows of a run that are worth a second opinion by now, as JSON
-        CREATE TABLE second_opinions(run TEXT PRIMARY KEY REFERENCES runs(id) ON DELETE CASCADE, rows TEXT NOT NULL);
         -- append-only: what was said of the quality of a run, with the ids that it was said from
         CREATE TABLE statements(
           run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, identity TEXT NOT NULL, kind TEXT NOT NULL,

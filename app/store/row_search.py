@@ -12,6 +12,7 @@ from typing import Any, Literal
 from app.store.columns import dumps, marks
 from app.store.database import Database
 from app.store.ratings import COUNTS
+from app.store.reviews.queue import ANSWERED_BY, SHARED
 from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST
 from feedback.rubrics import MOST_LEVELS
 from tasks.types import without_surrogates
@@ -57,10 +58,10 @@ LISTS = {
     "list": "rows.id IN (SELECT row FROM listed WHERE list=(SELECT max(id) FROM review_lists WHERE run=:run))",
     "guarantee": "rows.id IN (SELECT row FROM accepted JOIN acceptances ON acceptances.id=acceptance WHERE run=:run AND"
     " withdrawn IS NULL)",
-    "second": "rows.id IN (SELECT value FROM json_each(coalesce((SELECT rows FROM second_opinions WHERE run=:run), '[]')))",
+    "second": f"rows.id IN ({SHARED}) AND {ANSWERED_BY}=1",
 }
-"""Samples that are lists of rows: those of the newest review list, those that are accepted under a guarantee, those that are
-worth a second opinion.
+"""Samples that are lists of rows: those of the newest review list, those that are accepted under a guarantee, those that wait
+for a second reviewer.
 """
 FEW = 5_000
 """Rows that fit, up to which they are sorted by the queue's order."""

@@ -104,9 +104,9 @@ class RunReviews:
         """Those of the rows that somebody finished with."""
         return self._store.review_queue.answered_among(row_ids)
 
-    def add_list(self, minutes: float) -> ReviewList:
+    def add_list(self, minutes: float, who: str) -> ReviewList:
         """A list of the next rows for so many minutes. Raises RunError where none waits."""
-        return review_queue.rows_for(self._store, self.run, minutes)
+        return review_queue.rows_for(self._store, self.run, minutes, who)
 
     def queue_order(self) -> QueueOrder | None:
         """How the queue was put in order last; None where it stands as it was sent."""

@@ -39,6 +39,7 @@ from app.services import Say
 from app.store import maintenance
 from app.store.cache import Cache
 from app.store.lease import at_work, standing
+from app.store.reviews.verdicts import IN_THE_APP
 from app.store.runs import Listed, Run, RunCounts
 from app.store.store import Store
 from app.web import form_values
@@ -62,8 +63,6 @@ from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.spec import ModelSpec
 from tasks.types import Row
 
-IN_THE_APP = " (in the app)"
-"""Behind the name of whoever decides in the app, so that nobody takes them for an account of Argilla."""
 PREVIEW_ROWS = 3
 LONG = 0.05
 """Seconds: statistics that took longer are not looked for again for three times as long, whatever was written meanwhile."""

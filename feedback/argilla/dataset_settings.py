@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DECISION, REASONS = "decision", "reasons"
 FAILED_CHECKS, FAILED_CHECKS_TITLE, NO_CHECK = "failed-checks", "Failed checks", "none"
+REVIEWERS, REVIEWERS_TITLE = "reviewers", "Reviewers wanted"
+"""Said of a record that more people are to answer than the dataset asks for. The embedded server keeps it open until then."""
 """The metadata that names the checks which a response of a row fails, and what it holds where all pass."""
 VECTOR = "like-instruction"
 """The name of the vector of an instruction."""
@@ -67,6 +69,9 @@ class Review:
     min_submitted: int = setting(
         1, "Reviewers that a record needs before it counts as done.", label="Reviewers per record"
     )
+    overlap: float = setting(
+        0.1, "Share of the rows that two people review, audit rows first, once there are two.", label="Overlap"
+    )
     blind_audit: bool | Literal["auto"] = setting(
         "auto",
         "True sends a random sample, the audit, without ratings and reasons, to learn how people judge on their own; false "
@@ -78,6 +83,8 @@ class Review:
     def __post_init__(self) -> None:
         if not 1 <= self.min_submitted <= 1000:
             raise SettingsError("[review] min_submitted must be at least 1, and at most 1000.", setting="min_submitted")
+        if not 0 <= self.overlap <= 1:
+            raise SettingsError("[review] overlap is a share of the rows, from 0 to 1.", setting="overlap")
         if len(self.dataset) > 200:
             raise SettingsError(
                 "[review] dataset is longer than 200 characters, the most that Argilla takes.", setting="dataset"
@@ -336,6 +343,7 @@ def metadata(shape: Shape) -> list[Any]:
         rg.FloatMetadataProperty(name="rating-spread", title="Spread between responses"),
         rg.FloatMetadataProperty(name="repeat-spread", title="Spread between repeats"),
         *([rg.TermsMetadataProperty(name=FAILED_CHECKS, title=FAILED_CHECKS_TITLE)] if shape.checks else []),
+        rg.IntegerMetadataProperty(name=REVIEWERS, title=REVIEWERS_TITLE),
         rg.IntegerMetadataProperty(name="length-instruction", title="Length of the instruction (characters)"),
         rg.IntegerMetadataProperty(name="length", title="Length of the longest response (characters)"),
     ]

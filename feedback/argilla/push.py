@@ -14,7 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from feedback.argilla.client import BATCH, Server
-from feedback.argilla.dataset_settings import FAILED_CHECKS, FAILED_CHECKS_TITLE
+from feedback.argilla.dataset_settings import FAILED_CHECKS, FAILED_CHECKS_TITLE, REVIEWERS, REVIEWERS_TITLE
 from feedback.errors import ArgillaError, DatasetMismatch
 from feedback.types import CORRECTION_OF
 
@@ -26,10 +26,11 @@ Item = tuple[dict[str, Any], str, str]
 """A record, the hash of what was sent of it before ("" for nothing), and the questions that had suggestions then."""
 
 
-FAILED_CHECKS_PROPERTY = {
-    "name": FAILED_CHECKS, "title": FAILED_CHECKS_TITLE, "visible_for_annotators": True, "settings": {"type": "terms"},
-}  # fmt: skip
-"""As the server takes it for a dataset that is there."""
+ADDED_LATER = {
+    name: {"name": name, "title": title, "visible_for_annotators": True, "settings": {"type": kind}}
+    for name, title, kind in ((FAILED_CHECKS, FAILED_CHECKS_TITLE, "terms"), (REVIEWERS, REVIEWERS_TITLE, "integer"))
+}
+"""Metadata that a dataset of an earlier version, or from before its rows were checked, lacks: as the server takes it."""
 MADE_WITHIN = 3.0
 """Seconds in which a dataset that is being made gets ready; one that is still a draft then was left behind."""
 
@@ -75,8 +76,9 @@ def target(server: Server, name: str, workspace: str, settings: "rg.Settings") -
                 terminal=f"With --dataset {free}",
                 free=free,
             )
-        elif _lacks_checks(dataset.settings, settings):
-            server.post(f"/api/v1/datasets/{dataset.id}/metadata-properties", FAILED_CHECKS_PROPERTY)
+        else:
+            for name in ADDED_LATER.keys() & _lacking(dataset.settings, settings):
+                server.post(f"/api/v1/datasets/{dataset.id}/metadata-properties", ADDED_LATER[name])
     return known_target(server, str(dataset.id), name, workspace)
 
 
@@ -86,6 +88,13 @@ def known_target(server: Server, dataset_id: str, name: str, workspace: str) -> 
     questions = {str(question["name"]): str(question["id"]) for question in payload["items"]}
     fields = frozenset(str(field["name"]) for field in server.get(f"/api/v1/datasets/{dataset_id}/fields")["items"])
     return Target(dataset_id, name, workspace, review_address(server.url, dataset_id), questions, fields)
+
+
+def let_want_reviewers(server: Server, to: Target) -> None:
+    """Lets records of a dataset that an earlier version made say how many reviewers they want."""
+    there = server.get(f"/api/v1/me/datasets/{to.id}/metadata-properties")["items"]
+    if REVIEWERS not in {entry["name"] for entry in there}:
+        server.post(f"/api/v1/datasets/{to.id}/metadata-properties", ADDED_LATER[REVIEWERS])
 
 
 def list_path(dataset_id: str, run: str, batch: int) -> str:
@@ -140,7 +149,6 @@ def _difference(have: "rg.Settings", settings: "rg.Settings") -> str:
     """In words what the dataset lacks or asks for too much; "" if the rows fit."""
     fields = {f.name: f.type for f in have.fields}
     questions = {q.name: q.type for q in have.questions}
-    metadata = {m.name for m in have.metadata}
     for kind, existing, needed in (
         ("field", fields, {f.name: f.type for f in settings.fields}),
         ("question", questions, {q.name: q.type for q in settings.questions}),
@@ -164,7 +172,7 @@ def _difference(have: "rg.Settings", settings: "rg.Settings") -> str:
     for v in settings.vectors:
         if vectors.get(v.name) != v.dimensions:
             return f"it has no vectors of {v.dimensions} numbers"
-    if missing := {m.name for m in settings.metadata} - metadata - {FAILED_CHECKS}:
+    if missing := _lacking(have, settings) - ADDED_LATER.keys():
         return f"it has no metadata '{min(missing)}'"
     return ""
 
@@ -176,9 +184,9 @@ def _levels(settings: "rg.Settings") -> dict[str, int]:
     return {q.name: len(q.values) for q in settings.questions if isinstance(q, rg.RatingQuestion)}
 
 
-def _lacks_checks(have: "rg.Settings", settings: "rg.Settings") -> bool:
-    """True for a dataset from before its rows were checked: it gets the property by which failed checks are filtered."""
-    return FAILED_CHECKS in {m.name for m in settings.metadata} - {m.name for m in have.metadata}
+def _lacking(have: "rg.Settings", settings: "rg.Settings") -> set[str]:
+    """The metadata that a dataset lacks."""
+    return {m.name for m in settings.metadata} - {m.name for m in have.metadata}
 
 
 def _holds_reasons(name: str, fields: Mapping[str, str], questions: Mapping[str, str]) -> bool:

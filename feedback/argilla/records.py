@@ -13,6 +13,7 @@ from feedback.argilla.dataset_settings import (
     FAILED_CHECKS,
     NO_CHECK,
     RANKED_FROM,
+    REVIEWERS,
     VECTOR,
     WHY_BETTER,
     Shape,
@@ -76,6 +77,8 @@ class Place:
     """The places of responses in the order in which they are shown; () for their own."""
     failed: tuple[str, ...] | None = None
     """The checks that a response of the row fails; None where it was not checked."""
+    reviewers: int = 1
+    """How many people are to answer; more than one is said in the record."""
 
 
 def item(
@@ -221,6 +224,8 @@ def _metadata(row: Row, visible: Sequence[Rating], shape: Shape, about: About, p
         "task": about.task, "length-instruction": len(row.instruction),
         **{f"model-{k}": response.model for k, response in enumerate(responses, 1) if response.model or not placement.blind},
     }  # fmt: skip
+    if placement.reviewers > 1:
+        metadata[REVIEWERS] = placement.reviewers
     if responses:
         metadata["length"] = max(len(response.text) for response in responses)
     if shape.checks and placement.failed is not None:

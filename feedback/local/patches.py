@@ -25,6 +25,8 @@ EVENTS = {
 }
 """Where events are built for every record or response that is written."""
 
+REVIEWERS = "reviewers"
+"""The metadata by which a record wants more answers than its dataset (feedback/argilla/dataset_settings.py)."""
 ABOUT_ITSELF = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/status")
 FONTS = re.compile(r"@import\s*(url\()?[\"']?https://fonts\.googleapis\.com[^;]*?\)?[\"']?\)?;")
 FOREIGN_IMPORT = re.compile(r"@import\s*(?:url\()?[\"']?(?:https?:)?//[^;]*;")
@@ -112,6 +114,30 @@ def _when_heard(notify: Callable[..., Awaitable[list[Any]]], webhook: Any) -> Ca
         return await notify(db, event, subject) if db.info["webhook_listens"] else []
 
     return notify_if_heard
+
+
+def let_records_want_more_reviewers() -> None:
+    """A record is done once as many people submitted an answer as its dataset asks for, or as its own metadata says."""
+    owner, name, need = (
+        "argilla_server.contexts.distribution",
+        "_update_record_status_with_overlap_strategy",
+        ("keep records open for a second reviewer"),
+    )
+    upstream(owner, name, need)
+    status = upstream("argilla_server.enums", "RecordStatus", need)
+
+    async def update_status(db: Any, record: Any) -> Any:
+        wanted = max(record.dataset.distribution["min_submitted"], wanted_reviewers(record.metadata_))
+        record.status = status.completed if len(record.responses_submitted) >= wanted else status.pending
+        return await record.save(db, autocommit=False)
+
+    setattr(importlib.import_module(owner), name, update_status)
+
+
+def wanted_reviewers(metadata: Any) -> int:
+    """How many people a record says that it wants; 1 where it says nothing."""
+    wanted = metadata.get(REVIEWERS) if isinstance(metadata, dict) else None
+    return wanted if isinstance(wanted, int) and wanted > 1 else 1
 
 
 def run_jobs_in_one_loop() -> None:

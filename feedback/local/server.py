@@ -127,6 +127,7 @@ def load(home: Home) -> Any:
     patches.tune_sqlite()
     patches.keep_type_adapters()
     patches.skip_unheard_events()
+    patches.let_records_want_more_reviewers()
     patches.run_jobs_in_one_loop()
     patches.stay_off_the_internet(app)
     patches.keep_unsent_answers(app)

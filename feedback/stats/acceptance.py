@@ -1,13 +1,37 @@
 """Which rows need no person: the largest set of unreviewed rows of which at most a chosen share would be decided otherwise.
 
-Told from the sealed audit by testing thresholds of the contradiction in a fixed sequence, from the strictest on (Angelopoulos
-et al. 2021, "Learn then Test", arXiv 2110.01052).
+Told from the sealed audit, whose rows were drawn at random before anybody saw one. Rows are taken in the order of how little the
+labeller contradicts itself (`doubts`). Of the rows within a threshold the audit rows are a random sample without replacement,
+which bounds how many of them people would decide otherwise; those that were reviewed are known, so the bound is one of the
+others. Audit rows that people skipped or were unsure of count as decided otherwise.
+
+The bound may be looked at after every review: it is a confidence sequence (Waudby-Smith and Ramdas 2020, "Confidence sequences
+for sampling without replacement", arXiv 2006.04347), made of the likelihood ratio of fixed guesses to each number of wrong rows.
+Thresholds are tested in a fixed order, from the strictest on (Angelopoulos et al. 2021, "Learn then Test", arXiv 2110.01052), from
+a few fixed beginnings that share the error; what the earlier of them held is handed on (Wiens 2003, the fallback procedure).
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from feedback.stats.row_signals import Answer, Population, audit_only
+from feedback.stats.row_signals import Answer, Population, audit_only, equal_share, positions
+
+if TYPE_CHECKING:
+    from feedback.stats.row_signals import Bools, Floats, Ints
+
+REJECTED = 1.0
+"""How much lower the contradiction of a rejected row can be than that of a kept one, as the middle of the scale is 3.5 of 5."""
+STEPS = 20
+"""Thresholds are tried at so many equal parts of the rows."""
+BEGINNINGS = {0.4: 0.3, 0.5: 0.6, 1.0: 0.1}
+"""The parts of the rows at which the sequence may begin, and the part of the error that each may spend."""
+GUESSES = {0.0: 0.55, 0.1: 0.05, 0.2: 0.1, 0.3: 0.15, 0.5: 0.1}
+"""Fixed guesses of how much is wrong, as parts of the risk, and their weights."""
+GUESSES_BEYOND = {0.1: 0.02, 0.2: 0.01, 0.4: 0.01, 0.7: 0.01}
+"""Further guesses, as shares of the rows, so that the bound says something where much more is wrong."""
+MOST_AHEAD = 5000
+"""No more reviews than so many are foreseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +53,8 @@ class AcceptancePoint:
 class Acceptance:
     """The rows that need no reviewer, empty where there are none yet; then `missing` audit reviews are needed at best.
 
-    `threshold` is the highest contradiction that is accepted, `n`, `disagreements` and `bound` belong to it.
+    `threshold` is the highest of the `doubts` that is accepted, `n`, `disagreements` and `bound` belong to it. `stated_at` counts
+    the audit reviews that it was told from, within the threshold and beyond. `missing` is 0 also where no number would do.
     """
 
     rows: Sequence[str]
@@ -54,6 +79,17 @@ class Standing:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The rows within a threshold: `total` of them, `left` of them unreviewed, `n` of the audit's, `wrong` of these."""
+
+    threshold: float
+    total: int
+    left: int
+    n: int
+    wrong: int
+
+
 def acceptance(
     population: Population,
     answers: Sequence[Answer],
@@ -63,18 +99,265 @@ def acceptance(
 ) -> Acceptance:
     """The rows of `unreviewed` that may go without a reviewer, from `answers` to audit rows.
 
-    Raises NotAudit where `answers` has a row of the queue.
+    The chance that it ever names a set of which more than `risk` would be decided otherwise is 1 - `confidence`, however often
+    it is asked as answers come in. Rows that the labeller did not decide are never named. Raises NotAudit where `answers` has a
+    row of the queue.
     """
-    audit_only(answers)
-    return Acceptance(
-        (), None, 0, 0, None, 0, (), "None yet.", risk=risk, confidence=confidence, unreviewed=len(unreviewed)
-    )
+    import numpy as np
+
+    given = [answer for answer in audit_only(answers) if answer.row in population.index]
+    sample = equal_share(population, given)
+    left = _marked(population, unreviewed) & (population.keeps >= 0)
+    grid = _grid(population)
+    inside = [_inside(population, sample, left, edge) for edge, _ in grid]
+    error = 1 - confidence
+    accepted, level = [False] * len(grid), 0.0
+    for at, (_, weight) in enumerate(grid):
+        level += weight
+        accepted[at] = level > 0 and inside[at].left > 0 and _holds(inside[at], risk, level * error)
+        if not accepted[at]:
+            level = 0.0
+    curve = [
+        AcceptancePoint(
+            each.threshold, each.left, each.left / max(len(unreviewed), 1), each.n, each.wrong, _bound(each, risk, error), passed
+        )
+        for each, passed in zip(inside, accepted, strict=True)
+    ]  # fmt: skip
+    best = max((at for at, passed in enumerate(accepted) if passed), default=None)
+    if best is not None:
+        point = curve[best]
+        within = np.flatnonzero(left & (doubts(population) <= point.threshold))
+        rows = [population.ids[at] for at in within.tolist()]
+        sentence = _granted(point, len(unreviewed), len(sample), risk, confidence)
+        return Acceptance(rows, point.threshold, point.n, point.disagreements, point.bound, 0, curve, sentence, risk,
+                          confidence, len(unreviewed), len(sample))  # fmt: skip
+    starts = [(each, weight * error) for each, (_, weight) in zip(inside, grid, strict=True) if weight]
+    missing = min((more for each, level in starts if (more := _missing(each, risk, level))), default=0)
+    sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk)
+    return Acceptance((), None, 0, 0, None, missing, curve, sentence, risk, confidence, len(unreviewed), len(sample))
 
 
 def still_holds(
     given: Acceptance, population: Population, answers: Sequence[Answer], unreviewed: Collection[str]
 ) -> Standing:
-    """Whether rows that were accepted earlier may stay so after later reviews."""
-    now = acceptance(population, answers, unreviewed, given.risk, given.confidence)
-    lost = {row for row in given.rows if row in set(unreviewed)} - set(now.rows)
-    return Standing(not lost, "" if not lost else f"{len(lost):,} rows that needed nobody need a reviewer again.")
+    """Whether rows that were accepted earlier may stay so after later reviews.
+
+    They may as long as the bound at their threshold, from all audit reviews of now, is within the risk. Rows that were added
+    after them say nothing against them.
+    """
+    import numpy as np
+
+    audit = [answer for answer in audit_only(answers) if answer.row in population.index]
+    rows = positions(population, given.rows)
+    left = _marked(population, unreviewed)
+    remaining = rows[left[rows]]
+    if given.threshold is None or not len(remaining):
+        return Standing(True, "")
+    batches = np.unique(population.batch[rows])
+    of_them = np.isin(population.batch, batches)
+    audit = [answer for answer in audit if of_them[population.index[answer.row]]]
+    sample = equal_share(_part(population, of_them), audit)
+    edge = max(given.threshold, float(doubts(population)[remaining].max()))
+    chosen = np.zeros(len(population), dtype=bool)
+    chosen[remaining] = True
+    inside = _inside(population, sample, chosen, edge, of_them)
+    if _holds(inside, given.risk, 1 - given.confidence):
+        return Standing(True, "")
+    bound = _bound(inside, given.risk, 1 - given.confidence)
+    return Standing(
+        False,
+        f"{_count(len(remaining), 'row')} that needed no reviewer {'needs' if len(remaining) == 1 else 'need'} one again: people "
+        f"decided otherwise on {inside.wrong:,} of {_count(inside.n, 'audit row')} of this kind, so up to {_per_cent(bound)} of "
+        f"them may be wrong, more than the {_per_cent(given.risk)} that you allowed.",
+    )
+
+
+def doubts(population: Population) -> "Floats":
+    """How far the other opinions of each row are from the end of the scale that agrees with the labeller's decision.
+
+    It is the contradiction, where that of rejected rows is one point higher, so that both decisions begin at the same value.
+    """
+    import numpy as np
+
+    return population.contradiction + np.where(population.keeps == 0, REJECTED, 0.0)
+
+
+def _marked(population: Population, rows: Collection[str]) -> "Bools":
+    """True where one of the rows stands."""
+    import numpy as np
+
+    marked = np.zeros(len(population), dtype=bool)
+    marked[positions(population, rows)] = True
+    return marked
+
+
+def _part(population: Population, part: "Bools") -> Population:
+    """The rows of a part of the population."""
+    ids = [row for row, inside in zip(population.ids, part.tolist(), strict=True) if inside]
+    return Population.of(ids, {"batch": population.batch[part].tolist()})
+
+
+def _grid(population: Population) -> list[tuple[float, float]]:
+    """(threshold, the part of the error that may be spent at it first), from the strictest on.
+
+    It depends on the signals alone, not on what people answered.
+    """
+    import numpy as np
+
+    known = np.sort(doubts(population)[population.keeps >= 0])
+    if not len(known):
+        return []
+
+    def at(part: float) -> float:
+        return float(known[max(0, int(np.ceil(part * len(known) - 1e-9)) - 1)])
+
+    weights = dict.fromkeys((at(step / STEPS) for step in range(1, STEPS + 1)), 0.0)
+    for part, weight in BEGINNINGS.items():
+        weights[at(part)] = weights.get(at(part), 0.0) + weight
+    return sorted(weights.items())
+
+
+def _inside(
+    population: Population, sample: Sequence[Answer], left: "Bools", threshold: float, among: "Bools | None" = None
+) -> _Inside:
+    """What is known of the rows within a threshold."""
+    import numpy as np
+
+    within = (doubts(population) <= threshold) & (population.keeps >= 0)
+    if among is not None:
+        within &= among
+    rows = positions(population, [answer.row for answer in sample])
+    keeps = np.array([-1 if answer.keep is None else int(answer.keep) for answer in sample], dtype=np.int64)
+    drawn = within[rows]
+    wrong = drawn & (keeps != population.keeps[rows])
+    return _Inside(
+        threshold,
+        int(np.count_nonzero(within)),
+        int(np.count_nonzero(within & left)),
+        int(np.count_nonzero(drawn)),
+        int(np.count_nonzero(wrong)),
+    )
+
+
+def _guesses(total: int, risk: float) -> "tuple[Ints, Floats]":
+    """(how many rows may be wrong, the log of the guess's weight)."""
+    import numpy as np
+
+    shares = [*(part * risk for part in GUESSES), *GUESSES_BEYOND]
+    weights = [*GUESSES.values(), *GUESSES_BEYOND.values()]
+    return np.round(np.array(shares) * total).astype(np.int64), np.log(np.array(weights) / sum(weights))
+
+
+def _log_chance(wrong: "Ints", total: int, n: "Ints", seen: int) -> "Floats":
+    """The log of the chance that n of the rows, drawn at random, have so many `seen` wrong ones, but for what all share."""
+    import numpy as np
+    from scipy.special import gammaln
+
+    possible = (wrong >= seen) & (total - wrong >= n - seen)
+    w = np.where(possible, wrong, seen)
+    rest = np.where(possible, total - wrong - (n - seen), 0)
+    values = gammaln(w + 1) - gammaln(w - seen + 1) + gammaln(rest + (n - seen) + 1) - gammaln(rest + 1)
+    return np.where(possible, values, -np.inf)
+
+
+def _ratios(inside: _Inside, wrong: "Ints", n: "Ints", risk: float) -> "Floats":
+    """The log of how much likelier the guesses together make what was seen than so many wrong rows do."""
+    import numpy as np
+
+    guesses, weights = _guesses(inside.total, risk)
+    guessed = np.logaddexp.reduce(
+        weights + _log_chance(guesses[None, :], inside.total, n[:, None], inside.wrong), axis=1
+    )
+    against = _log_chance(wrong, inside.total, n, inside.wrong)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isneginf(against), np.inf, guessed - against)
+
+
+def _holds_with(inside: _Inside, risk: float, level: float, more: "Ints") -> "Bools":
+    """Whether the bound is within the risk, after so many more audit reviews that all agree."""
+    import numpy as np
+
+    n = inside.n + more
+    left = inside.left - more
+    least = np.floor(risk * left + inside.wrong + 1e-9).astype(np.int64) + 1
+    likeliest = np.where(n > 0, inside.wrong * (inside.total + 1) // np.maximum(n, 1), inside.total)
+    holds: Bools = (least > likeliest) & (_ratios(inside, least, n, risk) >= -np.log(level))
+    return holds
+
+
+def _holds(inside: _Inside, risk: float, level: float) -> bool:
+    import numpy as np
+
+    return bool(_holds_with(inside, risk, level, np.zeros(1, dtype=np.int64))[0])
+
+
+def _bound(inside: _Inside, risk: float, level: float) -> float:
+    """The most of the unreviewed rows within a threshold that people would decide otherwise, as a share."""
+    import numpy as np
+
+    if not inside.left:
+        return 0.0
+    if not inside.n:
+        return 1.0
+    low, high = inside.wrong * (inside.total + 1) // inside.n, inside.total - (inside.n - inside.wrong)
+    low = min(low, high)
+    n = np.array([inside.n])
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _ratios(inside, np.array([middle]), n, risk)[0] >= -np.log(level):
+            high = middle - 1
+        else:
+            low = middle
+    return min(1.0, max(0.0, (low - inside.wrong) / inside.left))
+
+
+def _missing(inside: _Inside, risk: float, level: float) -> int:
+    """How many more audit reviews make the bound hold where all of them agree; 0 where no number does."""
+    import numpy as np
+
+    ahead = np.arange(1, min(inside.left, MOST_AHEAD + 1), dtype=np.int64)
+    if not len(ahead):
+        return 0
+    enough = _holds_with(inside, risk, level, ahead)
+    return int(ahead[np.argmax(enough)]) if enough.any() else 0
+
+
+def _granted(point: AcceptancePoint, unreviewed: int, n: int, risk: float, confidence: float) -> str:
+    need = "needs" if point.rows == 1 else "need"
+    of_them = "it" if point.rows == 1 else "them"
+    against = "none of them" if not point.disagreements else f"{point.disagreements:,} of them"
+    return (
+        f"{point.rows:,} of these {_count(unreviewed, 'unreviewed row')} {need} no reviewer: at most {_per_cent(risk)} of "
+        f"{of_them} would be decided otherwise ({_per_cent(confidence)} sure, from {_count(n, 'audit review')}, of which "
+        f"{point.n:,} are of such rows, {against} decided otherwise)."
+    )
+
+
+def _refused(inside: Sequence[_Inside], any_left: bool, missing: int, given: int, n: int, risk: float) -> str:
+    if not inside:
+        return "None: the labeller decided no row, so none can stand without a reviewer."
+    if not any_left:
+        return "None: every row that the labeller decided is reviewed."
+    last = inside[-1]
+    so_far = ""
+    if last.n:
+        so_far = f" People decided otherwise on {last.wrong:,} of {_count(last.n, 'audit row')} so far."
+    if given > n:
+        so_far += (
+            f" {_count(given - n, 'more audit review')} will count as soon as as large a share of the rows is reviewed that were "
+            "added at other times."
+        )
+    if not missing:
+        return (
+            f"None: too few rows are left to prove that at most {_per_cent(risk)} of them would be decided otherwise; "
+            f"review them, or allow a higher risk.{so_far}"
+        )
+    return f"None yet: {_count(missing, 'more audit review')} needed at best, if people agree with all of them.{so_far}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.3g}%"

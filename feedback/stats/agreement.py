@@ -84,11 +84,14 @@ def _plain(measure: Measure) -> dict[str, Any]:
 
 @dataclass
 class _Compared:
-    """People beside the labeller under one aspect. `pairs` has the reviews of each row: (a person's rating, the labeller's)."""
+    """People beside the labeller under one aspect. `pairs` has the reviews of each row: (a person's rating, the labeller's),
+    `ranges` the levels that the person finds fine, from lowest to highest, for each of them.
+    """
 
     levels: int = STANDARD_LEVELS
     decisions: list[bool] = field(default_factory=list)
     pairs: list[list[tuple[int, float]]] = field(default_factory=list)
+    ranges: list[list[tuple[int, int]]] = field(default_factory=list)
 
 
 def agreement(
@@ -100,7 +103,8 @@ def agreement(
     """The measures of audit rows. Holds numbers only, not the rows.
 
     A person's rating that names no aspect, on 1 to 5, is set beside the labeller's only aspect where that has 5 levels, else
-    beside its mean over all of them put on 1 to 5.
+    beside its mean over all of them put on 1 to 5. Where a person finds two levels fine, either is the same rating, and the
+    difference is that of their middle; kappa and alpha take the level that was given first.
     People rate under `aspects` (None for not known), and `per_record` of them review each record: what can't
     come to a number by that says so, in place of how many more are needed.
     """
@@ -138,6 +142,7 @@ def agreement(
         # then its mean over all aspects is that one's
         compared.pop("", None)
         compared[min(named)].pairs += of_all.pairs
+        compared[min(named)].ranges += of_all.ranges
         aspects = [min(named), *aspects] if aspects is not None and "" in aspects else aspects
         for counts in (accepted, unknown):
             counts[min(named)] += counts.pop("", 0)
@@ -212,14 +217,15 @@ def _compare(
         ]
     if not aspect:  # people rate under no aspect on 1 to 5
         opinions = {index: on_five(value, judged.scale.levels) for index, value in opinions.items()}
-    pairs = [
-        (value, opinions[index])
+    given = [
+        (value, opinions[index], verdict.rating_ranges[named, index])
         for verdict in people
         for (named, index), value in verdict.own_ratings.items()
         if named == aspect and index in opinions and 1 <= value <= comparison.levels
     ]
-    if pairs:
-        comparison.pairs.append(pairs)
+    if given:
+        comparison.pairs.append([(value, opinion) for value, opinion, _ in given])
+        comparison.ranges.append([levels for *_, levels in given])
 
 
 def _rated(people: Sequence[Verdict], rubrics: Rubrics) -> dict[str, dict[int, list[int]]]:
@@ -248,12 +254,20 @@ def _beside(comparison: _Compared, aspect: str, reviews: int, ratings: int) -> l
     be so many `reviews`, and `ratings` under the aspect.
     """
     pairs = [pair for row in comparison.pairs for pair in row]
+    ranges = [levels for row in comparison.ranges for levels in row]
     decision = share(DECISION, comparison.decisions).within(reviews, "")
     if not pairs and not (aspect and ratings):
         return [decision]
     of_ratings = [
-        share("same rating", [value == rounded(mean) for value, mean in pairs], "rating"),
-        difference("people minus labeller", [value - mean for value, mean in pairs]),
+        share(
+            "same rating",
+            [low <= rounded(mean) <= high for (low, high), (_, mean) in zip(ranges, pairs, strict=True)],
+            "rating",
+        ),
+        difference(
+            "people minus labeller",
+            [(low + high) / 2 - mean for (low, high), (_, mean) in zip(ranges, pairs, strict=True)],
+        ),
         weighted_kappa(
             "weighted kappa",
             [[(value, rounded(mean)) for value, mean in row] for row in comparison.pairs],

@@ -66,6 +66,14 @@ class QualityStatement:
     of: Estimand = "keep"
 
     @property
+    def shown(self) -> tuple[str, str] | None:
+        """The figure and its interval as the sentence says them; None where there are none."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        interval = f"{_figure(self.low, self.of, -1)} to {_figure(self.high, self.of, 1)}"
+        return _figure(self.value, self.of), interval
+
+    @property
     def half_width(self) -> float | None:
         """Half of the interval."""
         return None if self.low is None or self.high is None else (self.high - self.low) / 2
@@ -403,7 +411,7 @@ def _sentence(s: QualityStatement) -> str:
     if s.more_for is not None and s.more_for[1] < 0.95 * (s.high - s.low) / 2:
         half = f"{100 * s.more_for[1]:.0f}" if s.of == "keep" else f"{s.more_for[1]:.2f}"
         more = f"; {s.more_for[0]:,} more for about ± {half}"
-    return f"{what}, {_figure(s.low, s.of, -1)} to {_figure(s.high, s.of, 1)} (95 % sure), {source}{more}.{apart}"
+    return f"{what}, {_figure(s.low, s.of, -1)} to {_figure(s.high, s.of, 1)} (95% sure), {source}{more}.{apart}"
 
 
 def _apart(s: QualityStatement) -> str:

@@ -123,7 +123,7 @@ class Population:
         return len(self.ids)
 
     @classmethod
-    def of(cls, ids: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> "Population":
+    def of(cls, ids: Sequence[str], columns: "Mapping[str, Sequence[Any] | NDArray[Any]]") -> "Population":
         """From a sequence of plain values for each of COLUMNS, None for what is not known; "task" and "batch" may lack."""
         import numpy as np
 
@@ -215,7 +215,7 @@ def equal_share(population: Population, answers: Sequence[Answer], size: int | N
     """
     import numpy as np
 
-    if not answers:
+    if not len(population):
         return []
     batch = population.batch[positions(population, [answer.row for answer in answers])]
     counts = np.bincount(batch, minlength=int(population.batch.max(initial=0)) + 1)

@@ -132,22 +132,22 @@ class Pushes:
     def places(self, push: Push, rows: Sequence[str]) -> list[sqlite3.Row]:
         """The same as `planned` of some rows, for records that are there."""
         return self.db.all(
-            "SELECT row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, arrangement, 0 known"
+            "SELECT row, kind, priority, batch, reviewers, suggestions_shown, content_hash, suggested, place, arrangement, 0 known"
             f" FROM pushed WHERE push=? AND row IN ({marks(rows)})", push.id, *rows,
         )  # fmt: skip
 
     def planned(self, push: Push) -> Iterator[list[sqlite3.Row]]:
         """What a push sends, in the order of sending, in pages.
 
-        Each has row, kind, priority, batch, suggestions_shown, content_hash, suggested, place, arrangement, and `known`, true where
-        Argilla has the row as it is now. Rows that the run does not have any more are left out.
+        Each has row, kind, priority, batch, reviewers, suggestions_shown, content_hash, suggested, place, arrangement, and `known`,
+        true where Argilla has the row as it is now. Rows that the run does not have any more are left out.
         """
         position, last = -1, ""
         while True:
             page = self.db.all(
-                "SELECT pushed.row, kind, priority, batch, suggestions_shown, pushed.content_hash, suggested, place, arrangement,"
-                " withdrawn IS NULL AND sent>=rows.updated AND NOT moved known FROM pushed JOIN rows ON rows.id=pushed.row"
-                " WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
+                "SELECT pushed.row, kind, priority, batch, reviewers, suggestions_shown, pushed.content_hash, suggested, place,"
+                " arrangement, withdrawn IS NULL AND sent>=rows.updated AND NOT moved known FROM pushed"
+                " JOIN rows ON rows.id=pushed.row WHERE push=? AND (place, pushed.row)>(?, ?) AND state='kept' AND stage='answered'"
                 f" ORDER BY place, pushed.row LIMIT {PAGE}", push.id, position, last,
             )  # fmt: skip
             if page:

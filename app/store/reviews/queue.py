@@ -1,6 +1,7 @@
 """In which order people are to see rows: the queue as it stands, the records that moved in it, lists for so many minutes."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,18 @@ from dataclasses import dataclass
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
 from app.store.reviews.pushes import AUDIT_FIRST, PAGE
+from app.store.reviews.verdicts import IN_THE_APP, PERSON
 
 NEXT = AUDIT_FIRST + 1.0
 """From here on lie the priorities of the rows that come next: above those of all others."""
+SHARED = (
+    "SELECT row FROM pushed WHERE push IN (SELECT id FROM pushes WHERE run=:run) AND reviewers>1 AND withdrawn IS NULL"
+)
+"""The rows of a run that two reviewers are to answer."""
+ANSWERED_BY = (
+    f"(SELECT count(DISTINCT {PERSON}) FROM verdicts WHERE verdicts.row=rows.id AND gone IS NULL AND status<>'draft')"
+)
+"""How many reviewers finished with a row."""
 _LAST = "SELECT max(id) FROM review_lists WHERE run=?"
 
 
@@ -96,14 +106,14 @@ class ReviewQueue:
     def moved(self, push: int) -> Iterator[list[str]]:
         """The rows whose records in Argilla have another place or list by now, and nothing else that changed, page by page.
 
-        What people answered already is not told there again.
+        What people answered already is not told there again, but where a second reviewer is to see it.
         """
         after = ""
         while True:
             page = self.db.all(
                 "SELECT pushed.row FROM pushed JOIN rows ON rows.id=pushed.row WHERE push=? AND moved=1 AND pushed.row>?"
                 " AND sent>=rows.updated AND withdrawn IS NULL AND state='kept' AND stage='answered'"
-                " AND NOT EXISTS(SELECT 1 FROM verdicts WHERE verdicts.row=pushed.row AND gone IS NULL)"
+                " AND (reviewers>1 OR NOT EXISTS(SELECT 1 FROM verdicts WHERE verdicts.row=pushed.row AND gone IS NULL))"
                 f" ORDER BY pushed.row LIMIT {PAGE}", push, after,
             )  # fmt: skip
             if page:
@@ -163,13 +173,62 @@ class ReviewQueue:
         assert found is not None and found.id >= number
         return found
 
-    def keep_second_opinions(self, run_id: str, rows: Sequence[str]) -> None:
-        """These rows, and no others, are worth a second opinion by now."""
-        values = (run_id, dumps(list(rows)))
-        if self.db.all("SELECT 1 FROM second_opinions WHERE run=? AND rows=?", *values):
-            return
-        if rows or self.db.all("SELECT 1 FROM second_opinions WHERE run=?", run_id):
-            self.db.write(lambda c: c.execute("INSERT OR REPLACE INTO second_opinions(run, rows) VALUES(?,?)", values))
+    def share(self, run_id: str, overlap: float, worth: Sequence[str]) -> int:
+        """Says which rows two reviewers are to answer: those `worth` a second opinion and, once two people review, the first
+        audit rows as they were drawn, as many as are that share of all rows that were sent. Returns how many records changed.
+        """
+        wanted = {*worth, *self._overlapping(run_id, overlap)}
+        before = {r["row"] for r in self.db.reader.execute(SHARED, {"run": run_id})}
+        if wanted == before:
+            return 0
+
+        def write(c: sqlite3.Connection) -> int:
+            changed = 0
+            for reviewers, rows in ((2, wanted - before), (1, before - wanted)):
+                changed += c.execute(
+                    "UPDATE pushed SET reviewers=?, moved=1 WHERE push IN (SELECT id FROM pushes WHERE run=?) AND sent<>'' AND"
+                    " reviewers<>? AND row IN (SELECT value FROM json_each(?))",
+                    (reviewers, run_id, reviewers, dumps(sorted(rows))),
+                ).rowcount
+            return changed
+
+        return self.db.write(write)
+
+    def is_shared(self, run_id: str) -> bool:
+        """True where some rows are for two reviewers already, or fewer than two people review."""
+        return bool(self.db.reader.execute(f"{SHARED} LIMIT 1", {"run": run_id}).fetchone()) or not self._overlapping(
+            run_id, 1e-9
+        )
+
+    def _overlapping(self, run_id: str, overlap: float) -> list[str]:
+        """The audit rows of the overlap; [] while fewer than two people review."""
+        (r,) = self.db.all(
+            "SELECT (SELECT count(*) FROM rows WHERE run=?1 AND state='kept' AND sample IS NOT NULL) rows, (SELECT count(*) FROM"
+            f" (SELECT DISTINCT {PERSON} FROM verdicts WHERE row>?1||'-' AND row<?1||'.' AND gone IS NULL AND status='submitted'"
+            " LIMIT 2)) people", run_id,
+        )  # fmt: skip
+        if r["people"] < 2:
+            return []
+        rows = self.db.all(
+            "SELECT row FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND kind='audit' AND sent<>'' AND withdrawn IS NULL"
+            " GROUP BY row ORDER BY max(push), place, row LIMIT ?", run_id, math.ceil(overlap * r["rows"]),
+        )  # fmt: skip
+        return [r["row"] for r in rows]
+
+    def waiting_second(self, run_id: str, reviewer: str, limit: int) -> list[str]:
+        """The rows that somebody else answered, and that `reviewer` is to answer as the second one, the audit first."""
+        rows = self.db.reader.execute(
+            f"SELECT id FROM rows WHERE id IN ({SHARED}) AND state='kept' AND {ANSWERED_BY}=1 AND NOT EXISTS(SELECT 1 FROM verdicts"
+            f" WHERE verdicts.row=rows.id AND gone IS NULL AND status<>'draft' AND {PERSON}=replace(:reviewer, '{IN_THE_APP}', ''))"
+            " ORDER BY sample<>'audit', queue, unit, position LIMIT :limit",
+            {"run": run_id, "reviewer": reviewer, "limit": limit},
+        )
+        return [r["id"] for r in rows]
+
+    def number_waiting_second(self, run_id: str) -> int:
+        """How many rows wait for a second reviewer."""
+        sql = f"SELECT count(*) FROM rows WHERE id IN ({SHARED}) AND state='kept' AND {ANSWERED_BY}=1"
+        return int(self.db.reader.execute(sql, {"run": run_id}).fetchone()[0])
 
     def list_of(self, run_id: str) -> ReviewList | None:
         """The newest list of a run; None where there is none."""
@@ -187,10 +246,10 @@ class ReviewQueue:
         return self.db.remembered(f"lists of {run_id}", lambda: self._lists(run_id))
 
     def _lists(self, run_id: str) -> list[str]:
-        (r,) = self.db.all(
-            "SELECT EXISTS(SELECT 1 FROM review_lists WHERE run=?1) list, EXISTS(SELECT 1 FROM acceptances WHERE run=?1 AND"
-            " withdrawn IS NULL) guarantee, EXISTS(SELECT 1 FROM second_opinions WHERE run=?1 AND rows<>'[]') second", run_id,
-        )  # fmt: skip
+        r = self.db.reader.execute(
+            "SELECT EXISTS(SELECT 1 FROM review_lists WHERE run=:run) list, EXISTS(SELECT 1 FROM acceptances WHERE run=:run AND"
+            f" withdrawn IS NULL) guarantee, EXISTS({SHARED}) second", {"run": run_id},
+        ).fetchone()  # fmt: skip
         return [name for name in ("list", "guarantee", "second") if r[name]]
 
     def answered_among(self, row_ids: Collection[str]) -> set[str]:

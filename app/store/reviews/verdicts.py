@@ -17,6 +17,10 @@ from tasks.types import without_surrogates
 PAGE = 500
 OWN = "app:"
 """How the ids of reviewers begin who decided in the app itself."""
+IN_THE_APP = " (in the app)"
+"""How their names end, so that nobody takes them for accounts of Argilla."""
+PERSON = f"replace(verdicts.reviewer, '{IN_THE_APP}', '')"
+"""Whoever said it: the same name here and in Argilla is the same person."""
 ORDER_OF_VERSIONS = f"CASE WHEN reviewer_id LIKE '{OWN}%' THEN '' ELSE updated_at END"
 """Argilla's time orders what was said there; what was said in the app is in the order in which it came here."""
 _NEWEST = (

@@ -75,20 +75,14 @@ def _quality(figures: Insights) -> Markup:
 
 
 def _stated(name: str, statement: QualityStatement) -> list[object]:
-    if statement.value is None or statement.low is None or statement.high is None:
-        return []
-    shares = statement.of == "keep"
-    value, low, high = (
-        f"{number:.0%}" if shares else f"{number:.2f}" for number in (statement.value, statement.low, statement.high)
-    )
-    return [name, value, f"{low} to {high}", f"{statement.stated_at:,}"]
+    return [] if statement.shown is None else [name, *statement.shown, f"{statement.stated_at:,}"]
 
 
 def _interval(statement: QualityStatement) -> Markup:
     """The share on a line from 0 to 100 %, with its interval."""
     if statement.value is None or statement.low is None or statement.high is None:
         return Markup()
-    label = f"{statement.value:.0%} kept, {statement.low:.0%} to {statement.high:.0%}"
+    label = " kept, ".join(statement.shown or ())
     return markup(
         '<div class="share-line" role="img" aria-label="{label}"><span class="dot-row">'
         '<u style="--a:{low:.3f};--b:{high:.3f}"></u><i style="--x:{value:.3f}"></i></span>'
@@ -129,7 +123,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
             f"{given.created[:10]}, by {given.who}: at most {given.risk:.0%} of them would be decided otherwise "
             f"({given.confidence:.0%} sure, from {count(given.audit, 'audit review')})."
         )
-        body += markup('<div class="acts">{}</div>', fragments.button("Withdraw", "", act="withdraw-acceptance"))
+        body += markup('<div class="do">{}</div>', fragments.button("Withdraw", "press", act="withdraw-acceptance"))
     else:
         if given is not None:
             body += fragments.notice(f"The acceptance of {count(given.rows, 'row')} ended. {given.reason}", "warn")
@@ -137,7 +131,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
         body += _risks(view.tab.insights.risk)
         if able.rows:
             body += markup(
-                '<div class="acts">{}</div>',
+                '<div class="do">{}</div>',
                 fragments.button(
                     f"Accept {count(len(able.rows), 'row')}", "press", act="accept-rows", risk=f"{able.risk:g}"
                 ),
@@ -181,7 +175,7 @@ def _curve(curve: Sequence[AcceptancePoint], risk: float) -> Markup:
         mark = markup('<i style="--x:{:.4f};--y:{:.4f}"></i>', last.share, min(last.bound, top) / top)
     label = f"Upper bound of wrong rows by share accepted, from {curve[0].bound:.0%} to {curve[-1].bound:.0%}"
     return markup(
-        '<figure class="curve" role="img" aria-label="{label}"><div class="plot-area"><span class="top">{top:.0%}</span>'
+        '<figure class="curve" role="img" aria-label="{label}"><div class="plot-area"><span class="most">{top:.0%}</span>'
         '<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
         '<line x1="0" x2="{width}" y1="{across:.1f}" y2="{across:.1f}"/><polyline points="{points}"/></svg>{mark}</div>'
         "<figcaption><span>0 %</span><span>unreviewed rows accepted → · most that is wrong ↑ · line: the risk of {risk:.0%}</span>"
@@ -217,7 +211,7 @@ def _minutes(figures: Insights) -> Markup:
 
 def _people(figures: Insights) -> Markup:
     """How reviewers compare; "" where no two reviewed the same row."""
-    if not figures.pairs and not figures.second_opinions:
+    if not figures.pairs and not figures.waiting_second:
         return Markup()
     body = Markup()
     if figures.pairs:
@@ -226,13 +220,15 @@ def _people(figures: Insights) -> Markup:
     for each in figures.mildness:
         if each.sentence:
             body += fragments.notice(each.sentence, "warn") if each.is_apart else fragments.note(each.sentence)
-    if figures.second_opinions:
+    if figures.waiting_second:
         number = len(figures.second_opinions)
-        body += _finding(
-            f"{count(number, 'row is', 'rows are')} worth a second opinion: one reviewer decided against the labeller and all of "
-            "its signals."
+        why = (
+            f" On {count(number, 'row')}, one reviewer decided against the labeller and all of its signals."
+            if number
+            else ""
         )
-        body += markup('<div class="acts">{}</div>', fragments.button("Show them", "", act="second-opinions"))
+        body += _finding(f"{count(figures.waiting_second, 'row waits', 'rows wait')} for a second reviewer.{why}")
+        body += markup('<div class="do">{}</div>', fragments.button("Show them", "press", act="second-opinions"))
     return fragments.panel("Reviewers beside each other", "rows that two of them decided", body)
 
 

@@ -5,7 +5,7 @@ window.takeClicks = (element, trigger) => {
     if (chip) { choose(chip); return; }
     const button = event.target.closest('[data-act]:not(select)');
     if (!button) return;
-    const open = button.closest('details.switch');
+    const open = button.closest('details:is(.switch, .minutes)');
     if (open && button.dataset.stay === undefined) { open.open = false; open.dispatchEvent(new Event('toggle')); }  // said at once, before it is shown anew
     const chosen = button.dataset.act === 'correct' ? [...document.querySelectorAll('#browse .response:has(.stars)')] : [];
     const focus = chosen.findIndex((one) => one.classList.contains('here'));  // the response that h and l chose

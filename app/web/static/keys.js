@@ -1,5 +1,5 @@
 () => {
-  const menu = () => document.querySelector('details.switch[open]');
+  const menu = () => document.querySelector('details:is(.switch, .minutes)[open]');
   const seen = (found) => [...found].filter((one) => one.offsetParent);
 
   // what a person switched on or off; this browser remembers it
@@ -203,7 +203,7 @@
   // what is folded open stays open when its part is shown anew
   const unfolded = new Set();
   const key = (fold) => {
-    if (fold.matches('.switch')) return 'switch';
+    if (fold.matches('.switch, .minutes')) return fold.className;
     const part = fold.closest('.block[id]');
     const card = fold.closest('li, article');
     const of = card?.ariaLabel ?? card?.querySelector('b, h2, h3')?.textContent ?? '';
@@ -215,7 +215,7 @@
     const fold = event.target, name = fold.isConnected && key(fold);
     if (!name) return;
     if (fold.open) unfolded.add(name);
-    else if (fold === folding || name === 'switch') unfolded.delete(name);
+    else if (fold === folding || fold.matches('.switch, .minutes')) unfolded.delete(name);
     else if (unfolded.has(name)) fold.open = true;
     if (fold === folding) folding = null;
   }, true);

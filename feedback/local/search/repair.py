@@ -18,6 +18,7 @@ from argilla_server.models import Dataset, Record, Response, Suggestion, Vector
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
+from feedback.local.patches import REVIEWERS
 from feedback.local.search.database import SearchDatabase
 from feedback.local.search.documents import microseconds, plain, record_document
 from feedback.local.search.engine import EmbeddedSearchEngine
@@ -116,7 +117,8 @@ async def _repair_statuses(dataset: Dataset) -> int:
         .where(Response.record_id == Record.id, Response.status == ResponseStatus.submitted)
         .scalar_subquery()
     )
-    complete = submitted >= dataset.distribution["min_submitted"]
+    wanted = func.coalesce(func.json_extract(Record.metadata_, f"$.{REVIEWERS}"), 1)
+    complete = submitted >= func.max(dataset.distribution["min_submitted"], wanted)
     async with AsyncSessionLocal() as db:
         result = await db.execute(
             select(Record.id).where(

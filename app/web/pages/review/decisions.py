@@ -147,8 +147,10 @@ def _rating(judged: ReviewedRow, review: Verdict, letters: Letters, aspect: str,
     named = " ".join(filter(None, [letter, judged.rubrics.name(aspect).replace("-", " ")])) or "rating"
     origin = _origin(review, f"{aspect or 'rating'}-{index + 1}")
     levels = judged.rubrics.scale(aspect)
+    low, high = review.rating_ranges.get((aspect, index), (value, value))
+    shown = str(value) if low == high else f"{low} or {high}"
     return markup(
-        '<span>{} <b class="{}">{}</b> {}</span>', named, fragments.tone(on_five(value, levels)), value, origin
+        '<span>{} <b class="{}">{}</b> {}</span>', named, fragments.tone(on_five(value, levels)), shown, origin
     )
 
 

@@ -36,7 +36,7 @@ WIDE: Choices = [
 MARK: Choices = [("Any mark", ""), *((fragments.sentence(mark), mark) for mark in MEANINGS)]
 SAMPLE: Choices = [
     ("Audit and queue", ""), ("Audit", "audit"), ("Queue", "queue"), ("Your review list", "list"),
-    ("Accepted without a reviewer", "guarantee"), ("Worth a second opinion", "second"),
+    ("Accepted without a reviewer", "guarantee"), ("Waits for a second reviewer", "second"),
 ]  # fmt: skip
 OWN_ORDER, QUEUE_ORDER = "own", "queue"
 RATED_ORDERS: Choices = [

@@ -92,7 +92,7 @@ def act_on(act: Act) -> Done | None:
         minutes = act.number("value", MINUTES[0], MINUTES[-1])
         if minutes not in MINUTES:
             raise PageError
-        picked = act.look.reviews.add_list(minutes)
+        picked = act.look.reviews.add_list(minutes, act.state.reviewer(act.browser))
         act.state.jobs.tell_queue(act.run)
         done = _shown(act)
         rows = count(len(picked.rows), "row")

@@ -24,6 +24,7 @@ from feedback.response_order import letter, slots
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD_LEVELS, STANDARD_RUBRICS, WHOLE_ROW
 from feedback.types import (
+    ALSO_FINE,
     CORRECTED_INSTRUCTION,
     CORRECTED_RESPONSE,
     CORRECTION_OF,
@@ -337,12 +338,14 @@ def stars(view: RunView, judged: ReviewedRow, index: int) -> Markup:
     if (rubric is not None and rubric.judges == "instruction") is not (index == WHOLE_ROW):
         return Markup()
     levels = rubric.scale if rubric is not None else STANDARD_LEVELS
-    rating = view.reviews.answers(judged.row.id, name_of(view)).get(rating_question(aspect, index))
+    question = rating_question(aspect, index)
+    answers = view.reviews.answers(judged.row.id, name_of(view))
+    rating, also = answers.get(question), answers.get(question + ALSO_FINE)
     buttons = joined(
         markup(
             '<button type="button" aria-pressed="{pressed}" aria-label="{value} of {levels}{means}" tabindex="{tab}" {data}>'
             "{value}</button>",
-            pressed=str(rating == value).lower(),
+            pressed=str(value in (rating, also)).lower(),
             value=value,
             levels=levels,
             means="" if rubric is None or rubric.key in STANDARD_RUBRICS else f", {rubric.levels[value - 1]}",
@@ -353,7 +356,23 @@ def stars(view: RunView, judged: ReviewedRow, index: int) -> Markup:
     )
     title = f"Your rating, {rubric.name.replace('-', ' ')}" if rubric is not None else "Your rating"
     group = markup('<div class="stars" role="toolbar" aria-label="{}">{}</div>', title, buttons)
-    return markup('<div class="rate"><span class="note">{}</span>{}</div>', title, group)
+    beside = _also_fine(view, judged.row.id, index, rating, also, levels)
+    return markup('<div class="rate"><span class="note">{}</span>{}{}</div>', title, group, beside)
+
+
+def _also_fine(view: RunView, row: str, index: int, rating: object, also: object, levels: int) -> Markup:
+    """The levels beside the one that was given, of which one may be as fine; "" for rows that are not of the audit."""
+    if not isinstance(rating, int) or row not in view.reviews.audit_among([row]):
+        return Markup()
+    buttons = joined(
+        markup(
+            '<button type="button" aria-pressed="{pressed}" aria-label="{value} is also fine" {data}>{value}</button>',
+            pressed=str(value == also).lower(), value=value, data=attrs(act="also", row=row, place=index, value=value),
+        )
+        for value in (rating - 1, rating + 1)
+        if 1 <= value <= levels
+    )  # fmt: skip
+    return markup('<span class="also" role="group" aria-label="Also fine">also fine? {}</span>', buttons)
 
 
 def aspect_of(view: RunView) -> str:
@@ -384,7 +403,7 @@ def say(act: Act) -> Done | None:
     """What a click on a row's own buttons means; None for one that is not about a verdict. Raises PageError, RunError."""
     if act.word == "rename":
         return Done(own=replace(act.tab.review, pending={}))
-    if act.word not in ("say", "rate", "better", "unsay", "correct"):
+    if act.word not in ("say", "rate", "also", "better", "unsay", "correct"):
         return None
     view, pressed = act.look, act.row()
     row, decides = pressed.id, act.word != "unsay"
@@ -406,7 +425,18 @@ def say(act: Act) -> Done | None:
             again = view.reviews.answers(row, who).get(question) == value
             suggested = None if blind else opinion(view.rows.ratings(row), index, aspect)
             in_sight = {question: rounded(suggested[0])} if suggested is not None else {}
-            view.reviews.answer(row, who, {question: None if again else value}, {}, suggested=in_sight, blind=blind)
+            changes = {question: None if again else value, question + ALSO_FINE: None}
+            view.reviews.answer(row, who, changes, {}, suggested=in_sight, blind=blind)
+            return Done(row=row)
+        case "also":
+            index = act.number("place", WHOLE_ROW, len(pressed.responses) - 1)
+            question = rating_question(aspect_of(view), index)
+            value, answers = act.number("value", 1, view.rubrics.scale(aspect_of(view))), view.reviews.answers(row, who)
+            given = answers.get(question)
+            if not isinstance(given, int) or abs(value - given) != 1 or not view.reviews.audit_among([row]):
+                raise PageError
+            again = answers.get(question + ALSO_FINE) == value
+            view.reviews.answer(row, who, {question + ALSO_FINE: None if again else value}, {}, blind=blind)
             return Done(row=row)
         case "better":
             which = act.text("said")
