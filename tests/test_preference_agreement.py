@@ -11,6 +11,7 @@ from app.review.reviewed_rows import agreement_of
 from app.store.store import Store
 from app.web import stats, stats_tables
 from app.web.pages import insights
+from app.web.pages.review.rows import rows
 from app.web.tab_state import TabState
 from feedback.reviewed_row import ReviewedRow
 from feedback.stats.agreement import agreement
@@ -124,6 +125,10 @@ def test_of_a_run_on_the_page_and_in_its_tables(store: Store, here: Settings) ->
     audit = sorted(store.pushes.audit_rows(run.id))
     for row in audit:
         store.local_verdicts.say(row, "ann", {WHICH_IS_BETTER: B, "decision": "approve"}, {})
+    planned = {r["row"]: r for r in store.db.all("SELECT row, kind, place, priority FROM pushed")}
+    queue = sorted((r["place"], row) for row, r in planned.items() if r["kind"] == "queue")
+    priorities = [planned[row]["priority"] for _, row in queue]
+    assert priorities == sorted(priorities, reverse=True) and priorities[0] == 2.5 and priorities[-1] < 0
     ties = sum(row.unit % 3 == 0 for row in store.rows.page(run.id, 0, 60) if row.id in audit)
     found = agreement_of(store, run).which_is_better
     assert found is not None and found.table == [[0, 0, 0], [0, len(audit) - ties, ties], [0, 0, 0]] and ties
@@ -137,6 +142,13 @@ def test_of_a_run_on_the_page_and_in_its_tables(store: Store, here: Settings) ->
         assert "People&#39;s preferences by the labeller&#39;s" in html and '<th scope="row">B</th>' in html
         assert "is preferred" not in html and "Nobody has" not in html
         assert "same preference as people" in insights.key_numbers(look)
+        waiting = [row for row in store.rows.page(run.id, 0, 60) if row.id not in audit]
+        said = {row.unit % 3 == 0: rows(desk.look("first", run.id, TabState(row=row.id))) for row in waiting}
+        assert (
+            "Why here:</b> the labeller&#39;s preference changes with the order, and no response is ahead."
+            in said[True]
+        )
+        assert "is the same in both orders; that B is the best is 77% certain." in said[False]
         for name in ("preferences", "preferences-by-labeller", "reviewers"):
             written = stats_tables.download(desk, run.id, name, "csv")
             assert written is not None and len(written[0].splitlines()) > 1
