@@ -149,6 +149,38 @@ def ranking(compared: Sequence[Comparison]) -> Ranking | None:
     return Ranking(tuple(known[k] for k in order), tuple(strengths[k] for k in order), sure)
 
 
+def doubt(compared: Sequence[Comparison]) -> float | None:
+    """How doubtful the labeller's preference of a row is, from 0 to 1; None where nothing was compared.
+
+    The mean of two shares: of the comparisons that changed with the order, and of how close the ranking is at its top: 0 where the
+    first response is surely the best, 1 where that is anybody's guess.
+    """
+    found = ranking(compared)
+    if found is None:
+        return None
+    guess = 1 / len(found.order)
+    close = min(max((1 - found.sure) / (1 - guess), 0.0), 1.0)
+    return (sum(c.changed for c in compared) / len(compared) + close) / 2
+
+
+def doubt_in_words(compared: Sequence[Comparison]) -> str:
+    """What makes it doubtful or not, as it can follow a colon; "" where nothing was compared."""
+    found = ranking(compared)
+    if found is None:
+        return ""
+    changed = sum(c.changed for c in compared)
+    first = "the labeller's preference"
+    if len(compared) == 1:
+        changes = f"{first} changes with the order" if changed else f"{first} is the same in both orders"
+    elif changed:
+        changes = f"{first} changes with the order in {changed:,} of {len(compared):,} comparisons"
+    else:
+        changes = f"{first} is the same in both orders of all {len(compared):,} comparisons"
+    if found.top is None:
+        return f"{changes}, and no response is ahead" if changed else f"{changes}: a tie"
+    return f"{changes}; that {letter(found.top)} is the best is {found.sure:.0%} certain"
+
+
 def _connects(compared: "NDArray[np.bool_]") -> bool:
     """Whether each one is compared with each other, over others if need be."""
     seen, left = {0}, [0]

@@ -9,6 +9,8 @@ from feedback.types import Rating
 from tasks.types import Row
 
 MOST_RESPONSES = 8
+MOST_DOUBT = 2.5
+"""The priority of a row than which none can be more doubtful, on a scale of five."""
 
 
 def opinion(ratings: Sequence[Rating], index: int, aspect: str) -> tuple[float, float | None, str] | None:
@@ -75,8 +77,16 @@ def kept(row: Row, ratings: Sequence[Rating], aspect: str, rubrics: Rubrics = ST
     return rounded(rating[0]) >= rubrics.threshold(aspect, _rated(ratings, best, aspect)[0].levels)
 
 
-def priority(row: Row, ratings: Sequence[Rating], aspect: str, rubrics: Rubrics = STANDARD) -> float:
+def priority(
+    row: Row,
+    ratings: Sequence[Rating],
+    aspect: str,
+    rubrics: Rubrics = STANDARD,
+    doubt: float | None = None,
+) -> float:
     """How strongly the labeller's other opinions of a row speak against its decision; 0 without others.
+
+    Where it rated nothing but compared responses: the `doubt` of its preference (feedback/comparisons.py), in the same range.
 
     The decision is the rating of the best response under `aspect`: from the rubric's threshold on (4 of 5) it keeps the row.
     m is the mean of the other opinions of that response (the mean of the other aspects, of the repeats, the expected rating),
@@ -85,7 +95,7 @@ def priority(row: Row, ratings: Sequence[Rating], aspect: str, rubrics: Rubrics 
     """
     keeps, best = kept(row, ratings, aspect, rubrics), best_response(row, ratings)
     if keeps is None:
-        return 0.0
+        return 0.0 if doubt is None else round(2 * MOST_DOUBT * doubt - MOST_DOUBT, 4) + 0.0
 
     def distance(rating: Rating, value: float | None) -> float | None:
         middle = rubrics.threshold(rating.aspect, rating.levels) - 0.5

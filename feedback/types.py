@@ -321,13 +321,13 @@ def origin(answer: Any, suggestion: Any) -> Origin:
     return "accepted" if _ranks(answer) == _ranks(suggestion) else "changed"
 
 
-def left_out(accepted: int, unknown: int) -> str:
-    """Why `accepted` ratings are not counted as people's, `unknown` of them for want of knowing; "" for none."""
+def left_out(accepted: int, unknown: int, of: str = "rating") -> str:
+    """Why `accepted` ratings, or other answers, are not counted as people's, `unknown` of them for want of knowing; "" for none."""
     if not accepted:
         return ""
     several = accepted != 1
     sentence = (
-        f"{accepted:,} more rating{'s were' if several else ' was'} only accepted as suggested and "
+        f"{accepted:,} more {of}{'s were' if several else ' was'} only accepted as suggested and "
         f"{'are' if several else 'is'} left out: what was chosen already and stayed says nothing of how people judge on their own."
     )
     if unknown:

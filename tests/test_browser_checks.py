@@ -51,8 +51,10 @@ def test_a_check_is_added_and_what_fails_is_found(app: App, run: Run, browser: B
         card.get_by_role("button", name="Remove").nth(1).click()
         expect(card.locator("li")).to_have_count(1)
 
+        expect(card).to_contain_text("No row is checked yet. Press “Check 6 rows” at the top")
         curator.press("check-rows")
         expect(page.locator("#check-rows")).to_be_hidden()
+        expect(card).not_to_contain_text("No row is checked yet")
         with Store(app.data) as store:
             assert [check.called for check in recipe_of(store.runs.get(run.id)).checks] == ["odd rivers"]
 

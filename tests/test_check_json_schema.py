@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from feedback.checks.base import CheckResult
 from tasks.errors import SettingsError
+from tasks.types import Response, Row
 from tests import hostile_checks
 from tests.check_cases import Case, check, wrong
 
@@ -81,8 +83,14 @@ def test_a_schema_that_can_not_be_used_is_refused_in_a_sentence(schema: dict[str
         return
     with pytest.raises(SettingsError) as error:
         check("json-schema", schema=schema)
-    assert error.value.setting == "schema" and str(error.value).startswith(("The schema", "No answer", "A schema"))
+    assert error.value.setting == "schema" and str(error.value).startswith(("The JSON schema ", "No answer"))
 
 
 def test_json_schema() -> None:
     assert wrong("json-schema", CASES) == []
+
+
+def test_the_reason_says_what_is_wrong_in_one_line() -> None:
+    built = check("json-schema", schema={**PERSON, "additionalProperties": {"type": "number"}})
+    result = built.result(Row(()), Response('{"age": -1, "x\\n\\u202e": "y"}', "m"))
+    assert result == CheckResult(False, "name is missing; age is too small; x \ufffd is not a number")

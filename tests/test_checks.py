@@ -8,9 +8,9 @@ import pytest
 
 from feedback.checks import CHECKS
 from feedback.checks.base import LONGEST_RESPONSE, NOT_SETTINGS, Check, CheckResult, identity_of
-from feedback.checks.bounded import OutOfTime, time_limit
 from feedback.checks.code_blocks import blocks, code_of, without_code
 from tasks.errors import SettingsError
+from tasks.text.bounded import OutOfTime, time_limit
 from tasks.types import Response, Row
 from tests import hostile_checks
 from tests.check_cases import check

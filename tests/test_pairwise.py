@@ -20,7 +20,7 @@ from app.review.reviewed_rows import judged_page, judged_rows
 from app.runs import forecast
 from app.store.runs import Run
 from app.store.store import Store
-from feedback.comparisons import PRIOR, comparisons, ranking, reason, renamed
+from feedback.comparisons import PRIOR, comparisons, doubt, doubt_in_words, ranking, reason, renamed
 from feedback.exports.dataset_card import Facts, Held, Summary, card
 from feedback.exports.preference_pairs import Rule, in_order, pair
 from feedback.exports.record_formats import preference as preference_lines
@@ -29,9 +29,10 @@ from feedback.exports.selection import Export
 from feedback.labeller.pairwise import Pairwise, judge_of, pairs
 from feedback.labeller.preference_parser import read
 from feedback.labeller.ultrafeedback import Question, UltraFeedback
+from feedback.rating_summary import priority
 from feedback.response_order import to_places
 from feedback.stats.pairwise import figures
-from feedback.types import Better, Preference, PreferenceStatus
+from feedback.types import Better, Preference, PreferenceStatus, Rating
 from tasks.engine.engine import Engine
 from tasks.errors import SettingsError
 from tasks.types import Response, Row
@@ -393,3 +394,55 @@ def test_the_command_compares(tmp_path: Path, store: Store, work: Work, command:
         assert done.code == 0 and "12 of 12 answers to which response is better can be read" in done.out + done.err
         assert store.preferences.counts(run.id).total == 12 and len(_prompts(server.calls)) == 12
         assert command("rate", run.id, "--method", "ranking", data=store.db.path.parent).code != 0
+
+
+def _both(one: int, other: int, first: Better, back: Better, repeat: int = 0) -> list[Preference]:
+    """A pair in both orders."""
+    return [
+        said(one, other, first, repeat=repeat),
+        said(other, one, back, repeat=repeat),
+    ]
+
+
+def test_the_most_doubtful_preferences_are_reviewed_first() -> None:
+    """A response that won its one comparison has 1.1 wins against 0.1: the odds are 11, the information is 0.11 / 1.2, and it is
+    the better one with the probability Φ(ln 11 · √(0.11 / 1.2)) = Φ(0.726) = 0.766.
+    """
+    changed = comparisons(_both(0, 1, "first", "first"))
+    tie = comparisons(_both(0, 1, "tie", "tie"))
+    clear = comparisons(_both(0, 1, "first", "second"))
+    again = comparisons(_both(0, 1, "first", "second") + _both(0, 1, "first", "second", repeat=1))
+    half = comparisons(_both(0, 1, "first", "second") + _both(0, 1, "first", "first", repeat=1))
+    row = Row(({"role": "user", "content": "x"},), (Response("a", "m"), Response("b", "m")))
+    found = [priority(row, [], "helpfulness", doubt=doubt(compared)) for compared in (changed, half, tie, clear, again)]
+    assert found == sorted(found, reverse=True) and len(set(found)) == 5
+    assert (found[0], found[2]) == (2.5, 0.0)
+    sure = (1 + math.erf(math.log(11) * math.sqrt(0.11 / 1.2 / 2))) / 2
+    assert found[3] == pytest.approx(5 * (0 + (1 - sure) / 0.5) / 2 - 2.5, abs=1e-4)
+    assert priority(row, [], "helpfulness") == 0
+    rated = [Rating(0, "helpfulness", 0, "rated", 5.0), Rating(0, "honesty", 0, "rated", 1.0)]
+    assert priority(row, rated, "helpfulness", doubt=doubt(changed)) == priority(
+        row, rated, "helpfulness"
+    )  # what it decides by
+    three = comparisons([p for one, other in combinations(range(3), 2) for p in _both(one, other, "first", "first")])
+    assert priority(row, [], "helpfulness", doubt=doubt(three)) == pytest.approx(2.5, abs=0.1)  # sampled strengths
+    words = [doubt_in_words(compared) for compared in (changed, tie, half, clear, three, ())]
+    assert words == [
+        "the labeller's preference changes with the order, and no response is ahead",
+        "the labeller's preference is the same in both orders: a tie",
+        "the labeller's preference changes with the order in 1 of 2 comparisons; that A is the best is 74% certain",
+        "the labeller's preference is the same in both orders; that A is the best is 77% certain",
+        "the labeller's preference changes with the order in 3 of 3 comparisons, and no response is ahead",
+        "",
+    ]
+
+
+@given(st.lists(st.sampled_from(["first", "second", "tie"]), min_size=6, max_size=6), st.integers(2, 3))
+def test_doubt_stays_in_its_range(answers: list[Better], responses: int) -> None:
+    pairs = list(combinations(range(responses), 2))
+    compared = comparisons(
+        [p for k, (one, other) in enumerate(pairs) for p in _both(one, other, answers[2 * k], answers[2 * k + 1])]
+    )
+    row = Row(({"role": "user", "content": "x"},), (Response("a", "m"), Response("b", "m")))
+    assert -2.5 <= priority(row, [], "helpfulness", doubt=doubt(compared)) <= 2.5
+    assert doubt_in_words(compared)

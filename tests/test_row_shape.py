@@ -221,6 +221,10 @@ COSTLY: dict[str, tuple[Any, Any]] = {
     "a pattern on a long text": ({"pattern": "(x+x+)+y"}, "x" * 50_000),
     "a large number": ({"multipleOf": 1e-300}, 1e308),
     "a deep value": ({"items": {"$ref": "#/properties/a"}}, json.loads("[" * 400 + "]" * 400)),
+    "another draft within": (
+        {"items": {"$schema": "https://json-schema.org/draft/2020-12/schema", "pattern": "(x+x+)+y"}}, ["x" * 50_000]
+    ),
+    "many names for many items": ({"items": {"properties": {f"a{k}": {} for k in range(4000)}}}, [{}] * 14_000),
 }  # fmt: skip
 
 

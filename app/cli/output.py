@@ -167,8 +167,19 @@ def agreement(agreement: Agreement, rubrics: Rubrics = STANDARD) -> Iterator[str
         yield from (f"  {_measured(measure)}" for measure in measures)
         if note := agreement.left_out(aspect):
             yield f"  {note}"
+    better = agreement.which_is_better
+    if better is not None:
+        yield "people and labeller, which response is better"
+        yield from (f"  {_measured(measure)}" for measure in better.measures)
+        for name, counts in zip(better.names, better.table, strict=False):
+            by_labeller = ", ".join(f"{other} {n} times" for other, n in zip(better.names, counts, strict=True) if n)
+            if by_labeller:
+                yield f"  people say {name}, the labeller: {by_labeller}"
+        if better.left_out:
+            yield f"  {better.left_out}"
     yield "reviewers with each other (Krippendorff's alpha)"
-    yield from (f"  {_measured(measure)}" for measure in agreement.reviewers)
+    between = [*agreement.reviewers, *([better.reviewers] if better is not None else [])]
+    yield from (f"  {_measured(measure)}" for measure in between)
     if note := agreement.left_out():
         yield f"  {note}"
     for aspect, counts in agreement.spread.items():

@@ -190,7 +190,8 @@ class Board:
         """`component` is in sight while `when` says so; `more` are other properties of it, each as its function says.
 
         It stays in the page all the time: Gradio fills the fields of a part that it puts back into the page a moment after
-        they can be seen, over what somebody types there at once.
+        they can be seen, over what somebody types there at once. Where nobody could, as in a part that begins with choices or is
+        folded, `dress` with `visible` is the lighter one: the page has fewer elements.
         """
         own = list(component.elem_classes or [])
         component.elem_classes = [*own, AWAY]

@@ -160,8 +160,9 @@ def of_people(agreement: Agreement) -> "pd.DataFrame":
 
 
 def of_reviewers(agreement: Agreement) -> "pd.DataFrame":
-    """Krippendorff's alpha of the decision and of each aspect."""
-    rows = [_measure(measure) for measure in agreement.reviewers]
+    """Krippendorff's alpha of the decision, of each aspect, and of which response is better."""
+    better = agreement.which_is_better
+    rows = [_measure(measure) for measure in [*agreement.reviewers, *([better.reviewers] if better else [])]]
     return table(("alpha of", "value", "95% from", "95% to", "judged by two or more", "note"), rows)
 
 
@@ -177,6 +178,23 @@ def of_tables(agreement: Agreement) -> "pd.DataFrame":
     for aspect, counts in agreement.tables.items():
         rows += [(aspect, value, *line, *[None] * (levels - len(line))) for value, line in enumerate(counts, 1)]
     return table(("aspect", "people said", *(f"labeller said {level}" for level in _levels(levels))), rows)
+
+
+def of_preferences(agreement: Agreement) -> "pd.DataFrame":
+    """The measures of people and labeller on which response is better."""
+    better = agreement.which_is_better
+    rows = [(*_measure(measure), better.accepted) for measure in better.measures] if better else []
+    return table(("measure", "value", "95% from", "95% to", "answers", "note", "only accepted"), rows)
+
+
+def of_preferences_crossed(agreement: Agreement) -> "pd.DataFrame":
+    """What people prefer by what the labeller does."""
+    better = agreement.which_is_better
+    names = better.names if better else ()
+    rows: list[Sequence[Cell]] = []
+    if better is not None:
+        rows += [(name, *line) for name, line in zip(names, better.table, strict=False)]
+    return table(("people said", *(f"labeller said {name}" for name in names)), rows)
 
 
 def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price]) -> "pd.DataFrame":
@@ -277,6 +295,8 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "ratings-by-length": lambda state, run: of_lengths(state.counted(run, web_stats.lengths) or {}),
     "people-and-labeller": lambda state, run: of_people(_agreement(state, run)),
     "people-by-labeller": lambda state, run: of_tables(_agreement(state, run)),
+    "preferences": lambda state, run: of_preferences(_agreement(state, run)),
+    "preferences-by-labeller": lambda state, run: of_preferences_crossed(_agreement(state, run)),
     "reviewers": lambda state, run: of_reviewers(_agreement(state, run)),
     "cost": lambda state, run: of_cost(spent(state, run), _prices(run)),
     "dropped": lambda state, run: of_drops(state.store.runs.drop_reasons(run.id)),

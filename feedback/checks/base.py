@@ -88,9 +88,14 @@ def failed(reason: str) -> CheckResult:
 
 
 def quoted(text: str, most: int = 60) -> str:
-    """A text as a reason names it: one line in quotes, cut where it is long, without what moves or turns writing."""
+    """A text as a reason names it: in quotes, one line, cut where it is long."""
+    return f"“{one_line(text, most)}”"
+
+
+def one_line(text: str, most: int) -> str:
+    """A text in one line, cut where it is long, without what moves or turns writing."""
     line = "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text[: 4 * most].split()))
-    return f"“{line[:most]}…”" if len(line) > most or len(text) > 4 * most else f"“{line}”"
+    return f"{line[:most]}…" if len(line) > most or len(text) > 4 * most else line
 
 
 def identity_of(checks: Sequence[Check]) -> str:

@@ -8,10 +8,10 @@ pattern = '\\bISBN [0-9-]{13,17}\\b'
 from dataclasses import dataclass
 from typing import ClassVar
 
-from feedback.checks import bounded
 from feedback.checks.base import Check, CheckResult, failed, quoted
 from tasks.errors import SettingsError
 from tasks.settings import setting
+from tasks.text import bounded
 from tasks.types import Response, Row
 
 

@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import ClassVar
 
 from feedback.checks.base import Check, CheckResult, failed, passed
-from feedback.checks.bounded import OutOfTime, time_limit
 from feedback.checks.code_blocks import code_of
 from tasks.errors import SettingsError
 from tasks.settings import setting
+from tasks.text.bounded import OutOfTime, time_limit
 from tasks.types import Response, Row
 
 MOST = 50_000

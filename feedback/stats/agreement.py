@@ -17,6 +17,7 @@ from feedback.rating_summary import kept, rounded
 from feedback.reviewed_row import ReviewedRow
 from feedback.rubrics import STANDARD, STANDARD_LEVELS, WHOLE_ROW, Rubrics, on_five
 from feedback.stats.measures import Measure, alpha_between, difference, share, weighted_kappa
+from feedback.stats.preference_agreement import PreferenceAgreement, Preferences
 from feedback.types import Verdict, left_out
 
 DECISIONS = ("approve", "reject", "unsure")
@@ -37,6 +38,8 @@ class Agreement:
     aspect that people and the labeller rated, how often people said each level (a line each) where the labeller's rounded mean was
     each level (a column each). Aspects are named by the keys of rubrics.
 
+    `which_is_better` is the same of preferences between responses; None where nobody compared any.
+
     No measure counts the ratings that people only `accepted` as suggested. They are counted for each aspect; of `unknown`
     ones among them it is not known whether they were given or accepted.
     """
@@ -51,6 +54,7 @@ class Agreement:
     tables: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
     accepted: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, int] = field(default_factory=dict)
+    which_is_better: PreferenceAgreement | None = None
 
     def left_out(self, aspect: str = "") -> str:
         """How many ratings under an aspect, or under all, are left out and why, in words; "" for none."""
@@ -70,6 +74,7 @@ class Agreement:
             "tables": {aspect: [list(line) for line in table] for aspect, table in self.tables.items()},
             "accepted": dict(self.accepted),
             "unknown": dict(self.unknown),
+            "which_is_better": None if self.which_is_better is None else self.which_is_better.plain(),
         }
 
 
@@ -110,6 +115,7 @@ def agreement(
     unknown: Counter[str] = Counter()
     responses: Counter[str] = Counter()
     """How many the labeller rated under each aspect; under ALL_ASPECTS how many there are."""
+    preferences = Preferences()
     total = reviewed = reviews = blind = 0
     for judged in rows:
         total += 1
@@ -126,6 +132,7 @@ def agreement(
             comparison = compared[aspect]
             comparison.levels = rubrics.scale(aspect)
             _compare(comparison, judged, people, aspect, opinions)
+        preferences.add(judged, people)
         units["decision"].append([[DECISIONS.index(v.decision) for v in people if v.decision]])
         for aspect, by_response in _rated(people, rubrics).items():
             units[f"rating {aspect}"].append(list(by_response.values()))
@@ -172,6 +179,7 @@ def agreement(
         },
         accepted={aspect or ALL_ASPECTS: number for aspect, number in sorted(accepted.items()) if number},
         unknown={aspect or ALL_ASPECTS: number for aspect, number in sorted(unknown.items()) if number},
+        which_is_better=preferences.agreement(per_record, ONE_REVIEWER),
     )
 
 

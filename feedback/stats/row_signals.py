@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Any, Literal
 
+from feedback.comparisons import doubt
 from feedback.errors import NotAudit
 from feedback.rating_summary import best_response, kept, opinion, other_opinions, priority
 from feedback.reviewed_row import ReviewedRow
@@ -69,7 +70,7 @@ def signals_of(judged: ReviewedRow, aspect: str, task: str = "") -> RowSignals:
         keeps=kept(row, ratings, aspect, judged.rubrics),
         rating=None if rated is None else on_five(rated[0], levels),
         opinions=other_opinions(row, ratings, aspect),
-        contradiction=priority(row, ratings, aspect, judged.rubrics),
+        contradiction=priority(row, ratings, aspect, judged.rubrics, doubt(judged.comparisons)),
         spread=pstdev(means) if len(means) > 1 else None,
         failed_checks=len(judged.failed_checks),
         length=0 if response is None else len(response.text),

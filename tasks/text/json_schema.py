@@ -1,7 +1,7 @@
 """JSON schemas that users write (draft 2020-12): looked through before anything is asked, and met or not by an answer.
 
 All of it ends: a schema is bounded in size and depth and refers to its own parts alone, its patterns have a deadline, and
-looking at one value takes a bounded number of steps.
+looking at one value takes a bounded number of steps and seconds. Rows with fields and the check `json-schema` use it.
 
 >>> problems('{"type": "object", "properties": {"age": {"type": "integer"}}}', {"age": "old"})
 ['age is not a whole number']
@@ -12,17 +12,17 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks.errors import SettingsError
-
-if TYPE_CHECKING:
-    import regex
+from tasks.text import bounded
 
 LONGEST_SCHEMA, DEEPEST, MOST_PATTERNS, LONGEST_PATTERN = 50_000, 20, 50, 1_000
 """Characters of a schema, parts within parts, patterns, characters of a pattern."""
-PATTERN_SECONDS, SECONDS_FOR_PATTERNS = 0.2, 0.5
-"""For a pattern that is tried before it is taken; for all patterns that one value is looked at with."""
+SECONDS, SECONDS_FOR_PATTERNS = 2.0, 0.5
+"""For a schema that is looked through; for all patterns that one value is looked at with."""
+DEEPEST_VALUE = 100
+"""Keywords within keywords: at Python's own limit, what looks up references breaks instead of raising RecursionError."""
 MOST_STEPS, STEPS_TO_LOOK = 30_000, 20_000
 """Keywords that are looked at for one value; parts that are looked at for whether a schema can be met."""
 MOST_PROBLEMS = 5
@@ -65,21 +65,20 @@ class Steps:
 
     def __init__(self, most: int) -> None:
         self.left = most
+        self.depth = 0
         self.seconds = SECONDS_FOR_PATTERNS
         self.chosen: dict[int, frozenset[str]] = {}
         """The values of each list to choose from, as texts."""
 
     def take(self) -> None:
         self.left -= 1
-        if self.left < 0:
+        if self.left < 0 or self.depth > DEEPEST_VALUE:
             raise TooMuch
 
     def matches(self, source: str, value: str) -> bool:
         began = time.monotonic()
         try:
-            return compiled(source).search(value, timeout=self.seconds) is not None
-        except TimeoutError:
-            raise TooMuch from None
+            return bounded.search(bounded.pattern(source), value, seconds=self.seconds)
         finally:
             self.seconds = max(self.seconds - (time.monotonic() - began), 0.001)
 
@@ -88,20 +87,29 @@ def problems(schema: str, value: Any) -> list[str]:
     """Why a value does not meet a checked schema, a few words each; [] for one that does."""
     sentences: list[str] = []
     try:
-        for error in _validator(schema, Steps(MOST_STEPS)).iter_errors(value):
-            if (sentence := _sentence(error)) not in sentences:
-                sentences.append(sentence)
-            if len(sentences) == MOST_PROBLEMS:
-                break
-    except (TooMuch, RecursionError):
+        with bounded.time_limit():
+            for error in _validator(schema).evolve(format_checker=Steps(MOST_STEPS)).iter_errors(value):
+                if (sentence := _sentence(error)) not in sentences:
+                    sentences.append(sentence)
+                if len(sentences) == MOST_PROBLEMS:
+                    break
+    except (TooMuch, bounded.OutOfTime, RecursionError, MemoryError):
         return ["it takes too long to look at"]
     except (ArithmeticError, ValueError):
         return ["a number is too large"]
     return sentences
 
 
-def check(schema: Any) -> str:
+def check(schema: Any, *, deepest: int = DEEPEST) -> str:
     """A schema as text, the same for the same schema. Raises SettingsError for one that can't be used, saying why."""
+    try:
+        with bounded.time_limit(SECONDS):
+            return _checked(schema, deepest)
+    except bounded.OutOfTime:
+        raise _unusable("is too complicated to look through") from None
+
+
+def _checked(schema: Any, deepest: int) -> str:
     try:
         text = json.dumps(schema, ensure_ascii=False, allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
@@ -110,16 +118,16 @@ def check(schema: Any) -> str:
         raise _unusable(f"has more than {LONGEST_SCHEMA:,} characters")
     if not isinstance(schema, dict):
         raise _unusable('is no object: it begins with {"type": "object", "properties": ...}')
-    _look_through(schema)
+    _look_through(schema, deepest)
     if why := _of_the_draft(schema):
         raise _unusable(why)
     for part in _parts(schema):
         if (reference := part.get("$ref")) is not None:
             _target(schema, reference)
-    validator = _validator(text, Steps(STEPS_TO_LOOK))
+    validator = _validator(text).evolve(format_checker=Steps(STEPS_TO_LOOK))
     try:
         references = {part["$ref"]: None for part in _parts(schema) if "$ref" in part}
-        for form in (schema, *({"$ref": reference} for reference in references)):
+        for form in (validator.schema, *({"$ref": reference} for reference in references)):
             for value in SIMPLEST:  # a reference that leads to itself is found by any of them
                 next(validator.evolve(schema=form).iter_errors(value), None)
         why = _Unmet(schema).why(schema, frozenset())
@@ -140,10 +148,10 @@ def _short(text: object) -> str:
     return f"'{str(text)[:LONGEST_SHOWN]}'"
 
 
-def _look_through(schema: dict[str, Any]) -> None:
+def _look_through(schema: dict[str, Any], deepest: int) -> None:
     """Raises SettingsError for what is too deep, for references and patterns that may not be used."""
     patterns: set[str] = set()
-    for part in _parts(schema):
+    for part in _parts(schema, deepest):
         if unknown := next((name for name in NOT_TAKEN if name in part), ""):
             raise _unusable(f"uses {unknown}, which is not supported: use $defs and additionalProperties")
         if isinstance(part.get("pattern"), str):
@@ -153,10 +161,15 @@ def _look_through(schema: dict[str, Any]) -> None:
     if len(patterns) > MOST_PATTERNS:
         raise _unusable(f"has more than {MOST_PATTERNS} patterns")
     for source in sorted(patterns):
-        compiled(source)
+        if len(source) > LONGEST_PATTERN:
+            raise _unusable(f"has a pattern of more than {LONGEST_PATTERN:,} characters")
+        try:
+            bounded.pattern(source)
+        except SettingsError as error:
+            raise _unusable(f"has the pattern {_short(source)}. {error}"[:-1]) from error
 
 
-def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+def _parts(schema: Any, deepest: float = math.inf) -> Iterator[dict[str, Any]]:
     """A schema and all those within it, as objects. Raises SettingsError where they are too deep."""
     waiting: list[tuple[Any, int]] = [(schema, 0)]
     while waiting:
@@ -165,8 +178,8 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
             waiting += [(inner, depth) for inner in part]
         if not isinstance(part, dict):
             continue
-        if depth > DEEPEST:
-            raise _unusable(f"has parts within parts, more than {DEEPEST} deep")
+        if depth > deepest:
+            raise _unusable(f"has parts within parts, more than {deepest} deep")
         yield part
         for name, value in part.items():
             if name in BY_NAME and isinstance(value, dict):
@@ -205,28 +218,6 @@ def _target(root: Any, reference: Any) -> Any:
     return part
 
 
-@lru_cache(maxsize=256)
-def compiled(source: str) -> "regex.Pattern[str]":
-    """A pattern of a schema. Raises SettingsError for one that can't be read, or runs on for a short text."""
-    import regex
-
-    if len(source) > LONGEST_PATTERN:
-        raise _unusable(f"has a pattern of more than {LONGEST_PATTERN:,} characters")
-    try:
-        pattern = regex.compile(source)
-    except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
-        raise _unusable(f"has the pattern {_short(source)}, which can't be read: {str(error) or 'too deep'}") from error
-    for letter in [*dict.fromkeys([*filter(str.isalnum, source), "a", "0", " "])][:12]:
-        try:
-            pattern.search(letter * 64 + "\0", timeout=PATTERN_SECONDS)
-        except TimeoutError:
-            raise _unusable(
-                f"has the pattern {_short(source)}, which runs on: repeated parts within repeated parts, as (a+)+, can "
-                "match in too many ways"
-            ) from None
-    return pattern
-
-
 def _sentence(error: Any) -> str:
     where = ".".join(str(step) for step in error.absolute_path if isinstance(step, str))[:100]
     if error.validator == "required":
@@ -237,41 +228,56 @@ def _sentence(error: Any) -> str:
     return f"{where or 'it'} {SENTENCES.get(error.validator, f'does not meet its {error.validator}')}"
 
 
-def _validator(schema: str, steps: Steps) -> Any:
-    """A validator that takes so many steps, and then raises TooMuch."""
-    from jsonschema import Draft202012Validator, validators
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> Any:
+    """A validator of a checked schema."""
     from referencing import Registry
+
+    loaded = json.loads(schema)
+    for part in [*_parts(loaded)]:
+        part.pop("$schema", None)  # what names a draft would be looked at by that one's own keywords, which may run on
+    return _class()(loaded, registry=Registry())
+
+
+@lru_cache(maxsize=1)
+def _class() -> Any:
+    """The class of the validators. In place of a checker of formats, which say nothing here, they hold the Steps of one value."""
+    from jsonschema import Draft202012Validator, validators
 
     def counted(keyword: Keyword) -> Keyword:
         def look(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+            steps: Steps = validator.format_checker
             steps.take()
-            yield from keyword(validator, wanted, value, schema) or ()
+            steps.depth += 1
+            try:
+                yield from keyword(validator, wanted, value, schema) or ()
+            finally:
+                steps.depth -= 1
 
         return look
 
-    bounded = {name: counted(keyword) for name, keyword in _keywords(steps).items()}
-    kind = validators.extend(Draft202012Validator, bounded)  # type: ignore[no-untyped-call]  # its types lack it
-    return kind(json.loads(schema), registry=Registry())
+    own = {name: counted(keyword) for name, keyword in _keywords().items()}
+    return validators.extend(Draft202012Validator, own)  # type: ignore[no-untyped-call]  # its types lack it
 
 
-def _keywords(steps: Steps) -> dict[str, Keyword]:
+def _keywords() -> dict[str, Keyword]:
     """The draft's keywords, with bounded patterns, and without comparing each item with each."""
     from jsonschema import Draft202012Validator, ValidationError
 
     def pattern(validator: Any, source: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        if isinstance(value, str) and not steps.matches(source, value):
+        if isinstance(value, str) and not validator.format_checker.matches(source, value):
             yield ValidationError("pattern")
 
     def pattern_properties(validator: Any, patterns: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
         for source, inner in patterns.items() if isinstance(value, dict) else ():
             for name, item in value.items():
-                if steps.matches(source, name):
+                if validator.format_checker.matches(source, name):
                     yield from validator.descend(item, inner, path=name, schema_path=source)
 
     def additional(validator: Any, inner: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
         known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
         for name, item in value.items() if isinstance(value, dict) else ():
-            if name in known or any(steps.matches(source, name) for source in patterns):
+            if name in known or any(validator.format_checker.matches(source, name) for source in patterns):
                 continue
             if inner is False:
                 yield ValidationError("additional")
@@ -288,9 +294,10 @@ def _keywords(steps: Steps) -> dict[str, Keyword]:
                 yield ValidationError(name)
 
     def enum(validator: Any, values: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        if id(values) not in steps.chosen:
-            steps.chosen[id(values)] = frozenset(map(_key, values))
-        if _key(value) not in steps.chosen[id(values)]:
+        chosen = validator.format_checker.chosen
+        if id(values) not in chosen:
+            chosen[id(values)] = frozenset(map(_key, values))
+        if _key(value) not in chosen[id(values)]:
             yield ValidationError("enum")
 
     def const(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -300,6 +307,7 @@ def _keywords(steps: Steps) -> dict[str, Keyword]:
     return {
         **Draft202012Validator.VALIDATORS, "pattern": pattern, "patternProperties": pattern_properties,
         "additionalProperties": additional, "uniqueItems": unique, "required": required, "enum": enum, "const": const,
+        "format": lambda *_: (),
     }  # fmt: skip
 
 
@@ -364,7 +372,7 @@ class _Unmet:
         whole = {"allOf": [{k: v for k, v in part.items() if k != "$ref"} for part in parts], "$defs": {}}
         if "$ref" in json.dumps(whole):  # which may lead anywhere
             return True
-        return next(_validator(json.dumps(whole), Steps(MOST_STEPS)).iter_errors(value), None) is None
+        return next(_class()(whole, format_checker=Steps(MOST_STEPS)).iter_errors(value), None) is None
 
     def _no_value(self, values: Sequence[Any]) -> str:
         return "none of its values to choose from meets the rest" if values else "there is no value to choose from"

@@ -167,26 +167,31 @@ def _at(value: float, levels: int) -> float:
     return min(max((value - 1) / (levels - 1), 0.0), 1.0)
 
 
-def heat(title: str, table: Sequence[Sequence[int]]) -> Markup:
-    """People's ratings by the labeller's, a line and a column a level, shaded by how many; an edge where both agree."""
+def heat(title: str, table: Sequence[Sequence[int]], names: Sequence[str] = (), of: str = "rating") -> Markup:
+    """People's ratings by the labeller's, a line and a column a level, shaded by how many; an edge where both agree.
+
+    Answers `of` another kind have `names` in place of levels.
+    """
     top = max(max(line) for line in table) or 1
-    head = joined(markup('<th scope="col">{}</th>', value) for value in range(1, len(table) + 1))
+    names = names or [str(value) for value in range(1, len(table) + 1)]
+    head = joined(markup('<th scope="col">{}</th>', name) for name in names)
     body = joined(
         markup(
             '<tr><th scope="row">{}</th>{}</tr>',
-            value,
+            names[value],
             joined(
                 markup('<td {} style="--v:{:.3f}">{:,}</td>', "class=same" if column == value else "", n / top, n)
-                for column, n in enumerate(line, 1)
+                for column, n in enumerate(line)
             ),
         )
-        for value, line in enumerate(table, 1)
+        for value, line in enumerate(table)
     )
     return markup(
         '<figure class="crossed"><figcaption>{}</figcaption><span class="down" aria-hidden="true">people ↓</span>'
-        '<table class="heat"><caption>labeller →<span class="sr">, a column for each rating; people: a line for each</span>'
+        '<table class="heat"><caption>labeller →<span class="sr">, a column for each {}; people: a line for each</span>'
         "</caption><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table></figure>",
         title,
+        of,
         head,
         body,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import gradio as gr
 from markupsafe import Markup
@@ -92,9 +93,9 @@ def _settings(board: Board) -> None:
             ),
         )
     for kind, task in TASKS.items():
-        with gr.Column() as own:
+        with gr.Column(visible=False) as own:
             add_fields(form, kind, task, folded=f"Settings of {task.title}")
-        board.show_while(own, _is_task(kind))
+        board.dress(own, _only_for(kind))
     with gr.Accordion("Budget", open=False, elem_classes="more"):
         add_fields(form, "budget", Budget)
     with gr.Accordion("More", open=False, elem_classes="more"):
@@ -118,8 +119,8 @@ def _settings(board: Board) -> None:
     board.part(prompt)
 
 
-def _is_task(kind: str) -> Callable[[RunView], bool]:
-    return lambda view: bool(view.filled["task.kind"] == kind)
+def _only_for(kind: str) -> Callable[[RunView], Any]:
+    return lambda view: gr.update(visible=view.filled["task.kind"] == kind)
 
 
 # -- what the page says

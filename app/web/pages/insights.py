@@ -117,6 +117,8 @@ def _agreeing(view: RunView) -> tuple[str, str, str]:
     agreement = view.counted(web_stats.agreement)
     measures = next(iter(agreement.labeller.values()), ()) if agreement is not None else ()
     same = next((measure for measure in measures if measure.name == DECISION), None)
+    if same is None and agreement is not None and agreement.which_is_better is not None:
+        title, same = "same preference as people", agreement.which_is_better.measures[0]
     if same is None:
         return "–", title, "no audit row is reviewed yet"
     if same.value is None:
@@ -279,19 +281,19 @@ def agreement(view: RunView) -> Markup:
         + _advice(advice.on_labeller(agreement, aspect, view.rubrics.scale(aspect)))
         for aspect, measures in agreement.labeller.items()
     )
-    body = tables or fragments.note("Nobody has reviewed a row that the labeller rated yet.")
-    if tables:
+    preferred = _preferred(view, agreement)
+    body = tables + preferred or fragments.note("Nobody has reviewed a row that the labeller rated yet.")
+    if tables or preferred:
         body += _caveat(
             f"{agreement.blind:,} of {count(agreement.reviews, 'review')} without the labeller's ratings in sight; seeing them "
             "draws people towards them."
         )
         body += _advice(advice.on_seen(agreement))
+    if tables:
         body += _crossed(view, agreement)
-    body += (
-        fragments.note(MEANING)
-        + fragments.note(WHY_AUDIT)
-        + plots.behind(stats_tables.of_people(agreement), view.run, "people-and-labeller")
-    )
+    if tables or not preferred:
+        body += fragments.note(MEANING)
+    body += fragments.note(WHY_AUDIT) + plots.behind(stats_tables.of_people(agreement), view.run, "people-and-labeller")
     labeller_panel = fragments.panel(labeller, line, markup('<div class="measures">{}</div>', body))
     return labeller_panel + fragments.panel(reviewers, line, _reviewers(view, agreement))
 
@@ -309,6 +311,34 @@ def _caveat(sentence: str) -> Markup:
 def _advice(sentence: str) -> Markup:
     """A sentence on what to do about a figure, beside it; "" for none."""
     return fragments.notice(sentence, "warn") if sentence else Markup()
+
+
+def _preferred(view: RunView, agreement: Agreement) -> Markup:
+    """How well people and the labeller agree on which response is better, with the table of both behind a click; "" where nothing
+    was compared.
+    """
+    better = agreement.which_is_better
+    if better is None:
+        return Markup()
+    assert view.run is not None
+    shown = _measures("Which is better", better.measures) + _caveat(better.left_out)
+    behind = plots.behind(stats_tables.of_preferences(agreement), view.run, "preferences")
+    if not better.table:
+        return (
+            shown
+            + fragments.note("Nobody has said which response is better yet, of rows that the labeller compared.")
+            + behind
+        )
+    names = [name if len(name) == 1 else fragments.sentence(name) for name in better.names]
+    legend = fragments.note(
+        "How often people preferred the response at the left where the labeller preferred the one above. With an edge: both "
+        "prefer the same. A preference of the labeller's that changes with the order is a tie."
+    )
+    table = plots.heat("Which is better", better.table, names, "answer")
+    crossed = plots.behind(stats_tables.of_preferences_crossed(agreement), view.run, "preferences-by-labeller")
+    body = markup('<div class="agree">{}</div>{}{}', table, legend, crossed)
+    answers = count(sum(map(sum, better.table)), "answer")
+    return shown + fragments.fold("People's preferences by the labeller's", body, answers, "open-wide") + behind
 
 
 def _crossed(view: RunView, agreement: Agreement) -> Markup:
@@ -332,8 +362,10 @@ def _crossed(view: RunView, agreement: Agreement) -> Markup:
 
 def _reviewers(view: RunView, agreement: Agreement) -> Markup:
     assert view.run is not None
+    better = agreement.which_is_better
     rows = [
-        [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)] for measure in agreement.reviewers
+        [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)]
+        for measure in [*agreement.reviewers, *([better.reviewers] if better is not None else [])]
     ]
     shown = fragments.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
     shown += _advice(advice.on_reviewers(agreement)) + _caveat(agreement.left_out())

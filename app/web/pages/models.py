@@ -193,12 +193,12 @@ def _responders(board: Board) -> None:
         ),
     )  # fmt: skip
     board.part(responders, drop_responder)
-    with gr.Column() as new:
+    with gr.Column(visible=False) as new:
         _alike(board, "new")
         typed = _model_fields(board, "new")
         add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
         add = gr.Button("Add this model", size="sm", elem_id="add-model")
-    board.show_while(new, lambda view: bool(view.filled["answers.by"] == "others"))
+    board.dress(new, lambda view: gr.update(visible=view.filled["answers.by"] == "others"))
     board.act(add.click, add_responder, forms=True, extra=[typed])
     board.problem("responders", "new")
 

@@ -107,7 +107,8 @@ def _queue(figures: Insights) -> Markup:
         ]
         body += fragments.table(["labeller decided wrong in", "share", "95% interval", "reviews"], rows)
     order = {
-        "contradiction": "The queue is in the order of how strongly the labeller's other ratings contradict its decision.",
+        "contradiction": "The queue is in the order of how strongly the labeller's other ratings, or the other order of a pair, "
+        "contradict its decision.",
         "learned": f"The queue is in the order that was learned from {count(figures.order.fitted_on, 'review')}; one row in five "
         "is there by chance.",
         "random": "The queue goes on at random.",

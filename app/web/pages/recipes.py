@@ -35,10 +35,10 @@ WHAT = "recipe"
 
 def build(board: Board) -> None:
     """The drawer. It belongs to no page."""
-    with gr.Column(elem_id="drawer") as drawer:
+    with gr.Column(visible=False, elem_id="drawer") as drawer:
         board.part(head, turn, elem_id="drawer-head")
         board.part(shown)
-        with gr.Row(elem_classes="keep") as row:
+        with gr.Row(visible=False, elem_classes="keep") as row:
             name = gr.Textbox(
                 "", label="Save under a name", interactive=True, min_width=180, max_lines=1, elem_id="recipe-name",
                 max_length=10 * LONGEST_NAME, html_attributes=gr.InputHTMLAttributes(autocomplete="off"),
@@ -47,8 +47,8 @@ def build(board: Board) -> None:
             upload = upload_button("Open a file", scale=0, min_width=100, elem_id="open-recipe")
         board.problem("save", "open")
         board.part(kept, library, elem_id="drawer-kept")
-    board.show_while(drawer, lambda view: _panel(view) in TITLES)
-    board.show_while(row, lambda view: _panel(view) == RECIPE)
+    board.dress(drawer, lambda view: gr.update(visible=_panel(view) in TITLES))
+    board.dress(row, lambda view: gr.update(visible=_panel(view) == RECIPE))
     for event in (save_it.click, name.submit):
         board.act(event, save, forms=True, extra=[name])
     board.act(upload.upload, open_file, forms=True, extra=[upload])

@@ -30,6 +30,7 @@ def build(board: Board) -> None:
     with gr.Column(elem_classes="card", elem_id="checks"):
         board.part(lambda view: fragments.card_head("Checks", "Told without a model", side=_number(view)))
         board.part(listed, drop)
+        board.part(not_yet)
         board.problem("checks")
         with gr.Accordion("Add a check", open=False, elem_classes="more", elem_id="another-check"):
             kinds = [(check.title, kind) for kind, check in CHECKS.items()]
@@ -116,6 +117,14 @@ def button_label(view: RunView) -> str:
         return "Check no more" if view.recipe.checks else ""
     left = view.rows.unchecked(checks)
     return f"Check {count(left, 'row')}" if left else "Keep these checks" if checks != view.recipe.checks else ""
+
+
+def not_yet(view: RunView) -> Markup:
+    """What to press where checks are there and no row was checked; "" once one was, and where there is nothing to press."""
+    label, checks = button_label(view), _wanted(view)
+    if not label or not checks or view.rows.unchecked(checks) < view.counts.answered:
+        return Markup()
+    return fragments.notice(f"No row is checked yet. Press “{label}” at the top: it takes seconds and asks no model.")
 
 
 def check_rows(act: Act) -> Done:

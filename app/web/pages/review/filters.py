@@ -71,12 +71,12 @@ def build(board: Board) -> None:
         board.button(
             lambda view: "Clear filters" if chosen(view) else "", clear, min_width=110, elem_id="clear-filters"
         )
-    with gr.Row(elem_classes="filters", elem_id="filters-more") as second:
+    with gr.Row(elem_classes="filters", elem_id="filters-more", visible=False) as second:
         _fields(board, MORE)
     for name in FILTERS:
         board.changes(f"browse.{name}", asked)
-    board.show_while(bar, lambda view: bool(view.counts.answered))
-    board.show_while(second, lambda view: bool(view.counts.answered and view.tab.review.filters))
+    board.dress(bar, lambda view: gr.update(visible=bool(view.counts.answered)))
+    board.dress(second, lambda view: gr.update(visible=bool(view.counts.answered and view.tab.review.filters)))
     board.part(left_out)
 
 

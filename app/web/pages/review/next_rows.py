@@ -13,6 +13,7 @@ from app.web.page_builder import Act, Done
 from app.web.pages.review import argilla, filters
 from app.web.state import RunView
 from feedback.argilla.push import list_path
+from feedback.comparisons import doubt_in_words
 from feedback.reviewed_row import ReviewedRow
 from feedback.stats.review_order import ReviewOrder, why
 from feedback.stats.row_signals import Population
@@ -71,6 +72,8 @@ def reason(view: RunView, judged: ReviewedRow, *, hidden: bool) -> Markup:
         return Markup()
     last = view.reviews.queue_order()
     random = last.random if last is not None else frozenset()
+    if signals.rating is None and judged.row.id not in random and (doubtful := doubt_in_words(judged.comparisons)):
+        return _why(doubtful)
     order = ReviewOrder("learned" if last is not None and last.method == "learned" else "contradiction", (), {}, random)
     first = (
         next(iter(view.recipe.rating.keys), "") if view.recipe is not None and view.recipe.rating is not None else ""

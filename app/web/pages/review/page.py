@@ -48,7 +48,7 @@ def build(board: Board) -> None:
     board.problem("review", "merge", "embedder")
     board.part(argilla.progress)
     board.part(advice)
-    with gr.Column(elem_classes="settings", elem_id="review-settings") as settings:
+    with gr.Column(visible=False, elem_classes="settings", elem_id="review-settings") as settings:
         board.part(argilla.state)
         with gr.Row(elem_classes="hows"):
             with gr.Accordion("How rows are sent", open=False, elem_classes=["more", "card", "how"]):
@@ -63,7 +63,7 @@ def build(board: Board) -> None:
                     board.changes(name, merge)
             reviewers.build(board)
             argilla.build(board)
-    board.show_while(settings, _shows_settings)
+    board.dress(settings, lambda view: gr.update(visible=_shows_settings(view)))
     filters.build(board)
     verdict.build_name(board, pressed)
     board.part(bulk_actions.bar, pressed, elem_id="selected")

@@ -1,4 +1,4 @@
-"""What keeps a check from running on: regular expressions that end in time, and Python code that is stopped at its deadline."""
+"""What keeps checks and schemas from running on: regular expressions that end in time, Python code stopped at a deadline."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import regex
 
 SECONDS, PATTERN_SECONDS = 0.5, 0.3
-"""Of the processor, what a check may take for one response; and a regular expression, which seldom looks at the clock."""
+"""Of the processor, for one response; and for a regular expression, which seldom looks at the clock."""
 LONGEST_PATTERN = 2_000
 PROBE, PROBE_SECONDS, MOST_PROBES = 64, 0.2, 12
 """Characters of a text that a pattern is tried on before it is taken, seconds for it, and how many such texts."""
