@@ -90,7 +90,7 @@ def _loop(store: Store, workspace: Workspace, where: Argilla, argilla: ArgillaSe
         assert row.scale.levels == 5  # as scales of several kinds meet
     found = agreement_of(store, run)
     between = [line for line in in_words(found, made.known_rubrics) if "needs a second reviewer" in line]
-    assert [line.strip().partition(":")[0] for line in between] == ["decision", "Plain words", "clear"]
+    assert [line.strip().partition(":")[0] for line in between] == ["decision", "clear", "Plain words"]
     pairs = [
         (value, fmean(r.value for r in row.ratings if r.aspect == plain and r.response == index and r.value))
         for row, verdict in reviews
