@@ -203,6 +203,8 @@ def test_an_acceptance_stands_until_reviews_break_it() -> None:
 
     assert standing(said([True] * 80)) == stats.Standing(True, "")
     assert standing(said([True] * 100)).holds
+    assert standing(said([True] * 80 + [False] * 5)).holds, "what was proven once is not undone by a few that disagree"
+    assert not standing(said([False] * 5 + [True] * 75)).holds, "it was never proven, as people changed their minds"
     broken = standing(said([True] * 80 + [False] * 20))
     assert not broken.holds
     assert broken.sentence.startswith(

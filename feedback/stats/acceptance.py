@@ -143,8 +143,10 @@ def still_holds(
 ) -> Standing:
     """Whether rows that were accepted earlier may stay so after later reviews.
 
-    They may as long as the bound at their threshold, from all audit reviews of now, is within the risk. Rows that were added
-    after them say nothing against them.
+    The bound holds at all times together, so that the least that it ever was at their threshold holds as well: a review or two
+    that disagree do not end an acceptance that was proven before. What ends it is that the audit reviews of now, of which some may
+    have been changed, never were enough, or that more than the risk of them disagree. Rows that were added after the accepted
+    ones say nothing against them.
     """
     import numpy as np
 
@@ -162,7 +164,7 @@ def still_holds(
     chosen = np.zeros(len(population), dtype=bool)
     chosen[remaining] = True
     (inside,) = _inside(population, sample, chosen, [edge], of_them)
-    if _holds(inside, given.risk, 1 - given.confidence):
+    if _ever_held(population, sample, inside, given.risk, 1 - given.confidence):
         return Standing(True, "")
     (bound,) = _bounds([inside], given.risk, 1 - given.confidence)
     return Standing(
@@ -293,6 +295,23 @@ def _holds(inside: _Inside, risk: float, level: float) -> bool:
     import numpy as np
 
     return bool(_holds_with(inside, risk, level, np.zeros(1, dtype=np.int64))[0])
+
+
+def _ever_held(population: Population, sample: Sequence[Answer], inside: _Inside, risk: float, level: float) -> bool:
+    """Whether what holds now was within the bound after any of the reviews, and no more than the risk of them disagree."""
+    import numpy as np
+
+    if not inside.n or inside.wrong > risk * inside.n:
+        return False
+    rows = positions(population, [answer.row for answer in sample])
+    keeps = np.array([-1 if answer.keep is None else int(answer.keep) for answer in sample], dtype=np.int64)
+    drawn = (doubts(population)[rows] <= inside.threshold) & (population.keeps[rows] >= 0)
+    seen = np.cumsum(keeps[drawn] != population.keeps[rows][drawn])
+    n = np.arange(1, len(seen) + 1)
+    least = int(np.floor(risk * inside.left + inside.wrong + 1e-9)) + 1
+    total = np.full(len(n), inside.total)
+    ruled_out = _ratios(np.full(len(n), least), total, n, seen, risk) >= -np.log(level)
+    return bool(np.any(ruled_out & (least > seen * (total + 1) // n)))
 
 
 def _bounds(inside: Sequence[_Inside], risk: float, level: float) -> list[float]:
