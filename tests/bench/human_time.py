@@ -1,6 +1,7 @@
 """What a reviewed minute proves: the order of the queue, statements of quality and guarantees, on simulated worlds and real raters.
 
-    python tests/bench/human_time.py [--quick] [--sets N] [--parts order,quality,guarantee,raters,rows] [--processes 1] [--ratings FILE]
+    python tests/bench/human_time.py [--quick] [--sets N] [--processes 1] [--ratings FILE]
+        [--parts order,quality,guarantee,raters,rows]
 
 Prints Markdown tables. All is measured through the functions that the product uses. The worlds are those of
 `tests/review_worlds.py`. FILE holds real ratings, a JSON object a line with "ratings": {aspect: [of each rater]} and "words"; each
@@ -295,7 +296,8 @@ def guarantee_part(seeds: int, run: Callable[..., Iterable[Any]]) -> None:
             f"{np.mean([s[n] for s in shares]):.1%} ({np.mean([s[n] > 0 for s in shares]):.0%})" for n in SIZES[1:]
         ]
         lines.append((
-            world.name, share(at_size), share(ever), *accepted, f"{np.mean(given):.0%}", f"{np.mean(withdrawn):.1%}", f"{np.mean(too_much):.1%}",
+            world.name, share(at_size), share(ever), *accepted, f"{np.mean(given):.0%}",
+            f"{np.mean(withdrawn):.1%}", f"{np.mean(too_much):.1%}",
         ))  # fmt: skip
     results = list(run(guaranteed_flat, [(seed, RISK) for seed in range(seeds)]))
     lines.append(("signals say nothing, just above the risk", "", share(results), *[""] * 6))
@@ -306,8 +308,7 @@ def guarantee_part(seeds: int, run: Callable[..., Iterable[Any]]) -> None:
     lines = []
     for risk in (0.1, 0.2):
         results = list(run(guaranteed, [(MIDDLE_WORLD, seed, risk) for seed in range(max(seeds // 5, 20))]))
-        shares = [result[2] for result in results]
-        lines.append((f"{risk:.0%}", *(f"{np.mean([s[n] for s in shares]):.1%}" for n in SIZES[1:])))
+        lines.append((f"{risk:.0%}", *(f"{np.mean([result[2][n] for result in results]):.1%}" for n in SIZES[1:])))
     table(("risk", *(f"accepted at {n}" for n in SIZES[1:])), lines)
 
 
