@@ -250,6 +250,8 @@ class Rubrics:
 
     def __getitem__(self, name: str) -> Rubric:
         """By name or key. Raises SettingsError for one that there is not."""
+        if (known_by_key := self.by_key.get(name)) is not None:
+            return known_by_key
         try:
             return self.by_key[key_of(name)]
         except KeyError:

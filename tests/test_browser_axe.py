@@ -1,13 +1,16 @@
-"""axe-core finds nothing serious on any page, and bars can be hit: light and dark, wide and narrow, empty and full."""
+"""axe-core finds nothing serious on any page, none is wider than its window, and bars can be hit: light, dark, full and empty."""
 
+from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from app.store.store import Store
+from feedback.types import Rating
 from tests.browser import App, person
-from tests.make_runs import made_of, with_run
+from tests.make_reviews import sent
+from tests.make_runs import made_of, rated, with_run
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 PAGES = ("Models", "Generate", "Rate", "Review", "Insights", "Export")
@@ -19,9 +22,17 @@ BARS = """() => [...document.querySelectorAll('.bars .plot button')].map((bar) =
 TALK = "# Rivers\n\nA *long* text with `code`, a [link](https://example.org) and a table:\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n"
 
 
+def without_spaces(number: int, responses: int) -> list[Rating]:
+    """Reasons as small models give them at times: one endless word."""
+    return [replace(rating, rationale="1." * 300) if number % 2 == 0 else rating for rating in rated(number, responses)]
+
+
 def reviewed_run(store: Store) -> str:
     """A run with long texts, ratings, and what two people said of it."""
-    run = with_run(store, 40, made_of(rating={"aspects": ["helpfulness", "honesty"]}), responses=3, name="axe")
+    run = with_run(
+        store, 40, made_of(rating={"aspects": ["helpfulness", "honesty"]}), responses=3, rate=without_spaces, name="axe"
+    )
+    sent(store, run)
     for number, row in enumerate(store.rows.page(run.id, 0, 30)):
         decision = ("approve", "reject", "unsure")[number % 3]
         for who in ("ada", "ben")[: 1 + number % 2]:
@@ -53,6 +64,8 @@ def test_no_page_shuts_anybody_out(app: App, browser: Browser, theme: str, width
                 found = violations(curator.page)
                 if small := [size for size in curator.page.evaluate(BARS) if size < (24 if width > 760 else 44)]:
                     found.append(f"{len(small)} bars have a side of {min(small)} px to press")
+                if (wide := curator.page.evaluate("document.documentElement.scrollWidth")) > width:
+                    found.append(f"it is {wide} px wide")
                 if found:
                     wrong[f"{name}, {state}"] = found
     assert not wrong, "\n".join(f"{where}\n  " + "\n  ".join(each) for where, each in wrong.items())

@@ -20,7 +20,7 @@ from feedback.exports.formats import FORMATS
 from feedback.exports.hub import Published, publish
 from feedback.exports.selection import Export
 from feedback.exports.train_test_split import TEST, TRAIN
-from feedback.reviewed_row import ReviewedRow
+from feedback.reviewed_row import Guarantee, ReviewedRow
 from tasks.errors import SettingsError
 from tasks.types import Message
 from tests.far_hub import GOOD, NARROW, READING, STRANGER, FakeHub, Repository
@@ -347,3 +347,21 @@ def test_rows_that_nobody_reviewed_are_marked_and_said(hub: FakeHub) -> None:
     text = files["README.md"].decode()
     assert "**1 of them were not reviewed by anybody**" in text and "close to chance" in text
     assert json.dumps("hf_writes") not in text
+
+
+def test_the_card_says_what_reviews_prove_and_what_nobody_reviewed(hub: FakeHub) -> None:
+    under = Guarantee("approve", 0.05, 0.95, 120, "a1")
+    accepted = [replace(row, verdicts=(), accepted=under) for row in rows(1, 4)]
+    sentence = "82% of these 4 rows are ones your reviewers would keep, 78% to 86% (95% sure), from 100 audit reviews."
+    send([*rows(0, 1), *accepted], replace(ABOUT, quality=[sentence]))
+    files = hub.repos[NAME].files
+    text = files["README.md"].decode()
+    assert sentence in text
+    assert "Of these, 3 were accepted without a reviewer: at most 5% of such rows would be decided" in text
+    assert "95% sure, from 120 audit reviews" in text and "4 rows approved" in text
+    marks = [line["decision_by"] for line in table(files["sft/train-00000.parquet"])]
+    assert sorted(marks) == ["guarantee"] * 3 + ["people"]
+    send(
+        [*rows(0, 1), *accepted, *rows(4, 5)], replace(ABOUT, quality=[sentence])
+    )  # the figures are read from its lines
+    assert "Of these, 3 were accepted without" in hub.repos[NAME].files["README.md"].decode()

@@ -25,6 +25,7 @@ from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store
 from app.web import server, stats, stats_tables
+from app.web.html import fragments
 from app.web.jobs import Jobs
 from app.web.page_builder import Act
 from app.web.pages import generate, insights
@@ -454,3 +455,10 @@ def test_a_bar_leads_to_its_rows(store: Store, desk: AppState) -> None:
     for wrong in ({"of": "row"}, {"name": "x"}, {"value": 9}, {"value": "1'"}, {"act": "marked", "mark": "x"}):
         with pytest.raises(PageError):
             insights.pressed(Act(desk, BROWSER, run.id, desk.filled(BROWSER), NEW_TAB, {**asked, **wrong}))
+
+
+def test_a_histogram_has_room_for_its_own_levels_only() -> None:
+    """With more, a scale of two looks like one of which nobody gave the upper levels."""
+    for levels in (2, 3, 7, 10):
+        html = fragments.bars([1] * levels, "tone")
+        assert f"--levels:{levels}" in html and html.count("<s>") == html.count("<i ") == levels

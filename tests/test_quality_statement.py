@@ -266,3 +266,32 @@ def test_any_answers_give_an_interval_with_its_value(size: int, data: st.DataObj
         if now.value is not None:
             assert now.low is not None and now.high is not None
             assert (0 if of == "keep" else 1) <= now.low <= now.value <= now.high <= (1 if of == "keep" else 5)
+
+
+def test_an_audit_that_is_reviewed_to_its_end_is_stated_once_more() -> None:
+    audit = [f"r{n}" for n in range(80)]
+    keeps = [n % 5 != 0 for n in range(80)]
+    before = quality(rows(400), said(keeps[:79]), audit=audit)
+    assert (before.stated_at, before.next_size) == (50, None)
+    now = quality(rows(400), said(keeps), audit=audit)
+    assert (now.stated_at, now.n, now.next_size) == (80, 80, None) and "from 80 audit reviews" in now.sentence
+    assert now.half_width is not None and before.half_width is not None and now.half_width < before.half_width
+    deviation, z = 0.4, norm.ppf(1 - LEVELS[100] / 2)  # with the level of the size that can't come any more
+    assert now.half_width == pytest.approx(z * deviation * math.sqrt(1 / 80 - 1 / 400), rel=0.06)
+    unsure = quality(rows(400), said([*keeps[:78], None, None]), audit=audit)
+    assert (unsure.stated_at, unsure.unsure) == (78, 2)
+    assert quality(rows(400), said(keeps)).stated_at == 50  # where it is not known what the audit is
+
+
+@pytest.mark.parametrize("end", [30, 80, 120])
+def test_an_audit_that_ends_between_two_sizes_covers_all_the_same(end: int) -> None:
+    missed = 0
+    for seed in range(300):
+        world = rows_of(MIDDLE_WORLD, 600, seed)
+        order = np.random.default_rng(seed).permutation(600)[:end]
+        answers = world.answers(order, is_audit=True)
+        ids = [answer.row for answer in answers]
+        looks = [quality(world.population, answers[:n], audit=ids) for n in (20, 50, 100, end) if n <= end]
+        truth = float(world.keep.mean())
+        missed += any(s.low is not None and s.high is not None and not s.low <= truth <= s.high for s in looks)
+    assert missed <= 300 * 0.08

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from app import services, workflow
+from app.cli.output import agreement as in_words
 from app.config import Settings
 from app.recipe import parse, recipe_of
 from app.review.argilla import Argilla
@@ -88,6 +89,8 @@ def _loop(store: Store, workspace: Workspace, where: Argilla, argilla: ArgillaSe
         assert verdict.own_ratings[("clear", WHOLE_ROW)] == 2
         assert row.scale.levels == 5  # as scales of several kinds meet
     found = agreement_of(store, run)
+    between = [line for line in in_words(found, made.known_rubrics) if "needs a second reviewer" in line]
+    assert [line.strip().partition(":")[0] for line in between] == ["decision", "Plain words", "clear"]
     pairs = [
         (value, fmean(r.value for r in row.ratings if r.aspect == plain and r.response == index and r.value))
         for row, verdict in reviews

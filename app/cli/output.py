@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from app.runs.row_checks import standings
@@ -179,7 +179,7 @@ def agreement(agreement: Agreement, rubrics: Rubrics = STANDARD) -> Iterator[str
             yield f"  {better.left_out}"
     yield "reviewers with each other (Krippendorff's alpha)"
     between = [*agreement.reviewers, *([better.reviewers] if better is not None else [])]
-    yield from (f"  {_measured(measure)}" for measure in between)
+    yield from (f"  {_measured(replace(measure, name=rubrics.name(measure.name)))}" for measure in between)
     if note := agreement.left_out():
         yield f"  {note}"
     for aspect, counts in agreement.spread.items():

@@ -1,14 +1,17 @@
 """Exports of a run: into a file, to the Hub, into a dataset of Argilla; each noted in the store."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.file_locks import expanded, is_store
 from app.recipe import recipe_of
 from app.review.argilla import Argilla
+from app.review.insights import insights_of
 from app.review.reviewed_rows import for_run, gives, judged_rows
 from app.store.runs import Run
+from app.store.store import Store
 from app.workspace import Workspace
 from feedback.errors import ExportError
 from feedback.exports.selection import Export, Exported
@@ -63,10 +66,17 @@ def export_to_hub(workspace: Workspace, run: Run, to: Export) -> "Published":
     from feedback.exports.hub import publish
 
     store, to = workspace.store, for_run(run, to)
-    published = publish(judged_rows(store, run), to, facts(run, recipe_of(run)), workspace.report)
+    about = replace(facts(run, recipe_of(run)), quality=_proved(store, run))
+    published = publish(judged_rows(store, run), to, about, workspace.report)
     if published.added:
         store.runs.add_export(run.id, published.url, to.format, published.added)
     return published
+
+
+def _proved(store: Store, run: Run) -> list[str]:
+    """What the reviews of a run prove, for its card; nothing below the first size at which a figure is stated."""
+    figures = insights_of(store, run)
+    return [statement.sentence for statement in (figures.quality, figures.rating) if statement.value is not None]
 
 
 def export_to_argilla(

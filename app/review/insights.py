@@ -71,12 +71,8 @@ def evidence_of(store: Store, run: Run) -> Evidence:
 
 def _evidence(store: Store, run: Run) -> Evidence:
     recipe = recipe_of(run)
-    if store.db.writable and (lacking := store.evidence.lacking(run.id)):
-        _add_signals(store, run, lacking)
-    lines = store.evidence.signals(run.id)
-    columns: dict[str, Sequence[Any]] = dict(_columns(lines))
-    audit = frozenset(line[0] for line in lines if line[1])
-    population = Population.of([line[0] for line in lines], {**columns, "batch": [line[2] for line in lines]})
+    signature = store.evidence.signature(run.id)
+    population, audit = store.db.answers.get(f"rows of {run.id}", lambda: _population(store, run), signature)
     answered = store.evidence.answered(run.id, majority=recipe.merge.decision == "majority")
     ratings = _ratings(store, run, [each.row for each in answered if each.is_audit])
     answers = [
@@ -92,6 +88,16 @@ def _evidence(store: Store, run: Run) -> Evidence:
         if each.row in population.index
     ]
     return Evidence(store, run, population, answers, audit)
+
+
+def _population(store: Store, run: Run) -> tuple[Population, frozenset[str]]:
+    """The rows with their signals, and which of them are audit."""
+    if store.db.writable and (lacking := store.evidence.lacking(run.id)):
+        _add_signals(store, run, lacking)
+    lines = store.evidence.signals(run.id)
+    columns: dict[str, Sequence[Any]] = dict(_columns(lines))
+    audit = frozenset(line[0] for line in lines if line[1])
+    return Population.of([line[0] for line in lines], {**columns, "batch": [line[2] for line in lines]}), audit
 
 
 def _columns(lines: Sequence[tuple[Any, ...]]) -> list[tuple[str, Sequence[Any]]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from app.errors import RunError
 from app.recipe import recipe_of
 from app.review.argilla import Argilla
-from app.review.insights import evidence_of, insights_of, timings_of
+from app.review.insights import Evidence, evidence_of, insights_of, timings_of
 from app.review.push_plan import send_moved
 from app.store.reviews.queue import QueueOrder, ReviewList
 from app.store.runs import Run
@@ -57,20 +57,20 @@ def refresh(store: Store, run: Run) -> Refreshed:
 
     if not store.pushes.of_run(run.id):
         return Refreshed()
-    evidence = evidence_of(store, run)
+    evidence, figures = evidence_of(store, run), insights_of(store, run)  # both before anything is written
+    withdrawn = _withdraw(store, run, evidence)
     if not evidence.answers:
-        return Refreshed(withdrawn=_withdraw(store, run))
+        return Refreshed(withdrawn=withdrawn)
     due = len(evidence.answers) // REFIT * REFIT
     last = store.review_queue.last(run.id)
     moved = 0
     if due and (last is None or last.answered < due):
         order = evidence.order
-        following = interleaved(order.rows, store.review_queue.waiting_audit(run.id), len(evidence.of_audit))[:MOST]
+        audit = store.review_queue.waiting_audit(run.id)[:MOST]
+        following = interleaved(order.rows[:MOST], audit, len(evidence.of_audit))[:MOST]
         base = dict(zip(evidence.population.ids, evidence.population.contradiction.tolist(), strict=True))
         kept = QueueOrder("", order.method, order.fitted_on, due, order.coefficients, order.random_rows)
         moved = store.review_queue.reorder(run.id, following, base, kept)
-    withdrawn = _withdraw(store, run)
-    figures = insights_of(store, run)
     moved += store.review_queue.share(run.id, recipe_of(run).review.overlap, figures.second_opinions)
     for kind, statement in (("keep", figures.quality), ("rating", figures.rating)):
         if statement.value is not None and statement.identity:
@@ -79,14 +79,13 @@ def refresh(store: Store, run: Run) -> Refreshed:
     return Refreshed(moved, withdrawn)
 
 
-def _withdraw(store: Store, run: Run) -> str:
+def _withdraw(store: Store, run: Run, evidence: Evidence) -> str:
     """Ends the acceptance of a run where its guarantee does not hold any more; returns why, "" where it stands."""
     from feedback.stats.acceptance import Acceptance, still_holds
 
     given = store.acceptances.last(run.id)
     if given is None or given.withdrawn:
         return ""
-    evidence = evidence_of(store, run)
     rows = store.acceptances.rows(given.id)
     accepted = Acceptance(
         rows, given.threshold, given.audit, 0, None, 0, (), "", risk=given.risk, confidence=given.confidence

@@ -43,6 +43,8 @@ class Facts:
     """The checks of the run, a sentence for each."""
     for_trying: bool = False
     """The built-in model rated."""
+    quality: Sequence[str] = ()
+    """What the reviews prove of the whole run by now, a sentence for each figure."""
 
 
 @dataclass
@@ -114,14 +116,19 @@ class Held:
     settled: set[str] = field(default_factory=set)
     """Rows whose reviewers came to nothing, and that somebody settled."""
     reviewers: set[str] = field(default_factory=set)
+    guaranteed: Counter[tuple[float, float, int]] = field(default_factory=Counter)
+    """Rows that were accepted without a reviewer, by risk, confidence and the audit reviews that this rests on."""
     newest: str = ""
 
     def add(self, line: Line, part: str) -> None:
+        is_new = line["row_id"] not in self.rows
         self.rows[line["row_id"]] = line["decision"] or ""
         self.lines[part] += 1
         if line.get("settled_by"):
             self.settled.add(line["row_id"])
         self.reviewers.update(line["reviewers"])
+        if line.get("decision_by") == "guarantee" and is_new:
+            self.guaranteed[line["guarantee_risk"], line["guarantee_confidence"], line["guarantee_audit"]] += 1
         self.newest = max(self.newest, line["reviewed_at"] or "")
 
     def with_lines(self, lines: Iterable[Line], part: str) -> Iterator[Line]:
@@ -297,10 +304,17 @@ def _review(about: Facts, summary: Summary, held: Held) -> str:
         else ""
     )
     until = f", the last time on {held.newest[:10]}" if held.newest else ""
+    without = "".join(
+        f" Of these, {rows} {'was' if rows == 1 else 'were'} accepted without a reviewer: at most {100 * risk:g}% of such rows "
+        f"would be decided otherwise by the reviewers ({confidence:.0%} sure, from {audit} audit reviews)."
+        for (risk, confidence, audit), rows in sorted(held.guaranteed.items())
+    )
+    proved = f"\n\n{' '.join(map(_one_line, about.quality))}" if about.quality else ""
+    rule = f" {about.rule}" if about.rule else ""
     return (
         f"{people} reviewer{'s' if people != 1 else ''}{until}: {tally['approve']} rows approved, {tally['reject']} rejected, "
-        f"{tally['unsure']} undecided, {tally['']} not reviewed, as they were when they were added.{settled} Corrected in the last "
-        f"export: {summary.instructions} instructions, {summary.responses} responses.{f' {about.rule}' if about.rule else ''}"
+        f"{tally['unsure']} undecided, {tally['']} not reviewed, as they were when they were added.{settled}{without} Corrected in "
+        f"the last export: {summary.instructions} instructions, {summary.responses} responses.{rule}{proved}"
     )
 
 

@@ -314,6 +314,8 @@ def _lower(parsed: Any, levels: int) -> Any:
 
 
 def _spelling(key: str, levels: int) -> str:
+    if key.isalpha() and key.islower():
+        return key
     scale = SCALED.search(key)
     if scale and not is_other_scale(key[scale.start() :], levels):
         key = key[: scale.start()]

@@ -237,6 +237,8 @@ class UltraFeedback:
             )
         weighed = at_ratings(answer, [entry.value for entry in entries])
         full = _fills_the_context(answer, capabilities)
+        prompt_hash = hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        lengths = tuple(len(response.text) for response in row.responses)
         ratings: list[Rating] = []
         for number, (index, entry) in enumerate(zip(question.order, entries, strict=True)):
             note = entry.note
@@ -257,13 +259,13 @@ class UltraFeedback:
                     order=question.order,
                     model=answer.model,
                     prompt=PROMPT,
-                    prompt_hash=hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:16],
+                    prompt_hash=prompt_hash,
                     prompt_tokens=answer.prompt_tokens,
                     completion_tokens=answer.completion_tokens,
                     latency=answer.latency,
                     logprobs=weighed[number],
                     revision=answer.revision,
-                    lengths=tuple(len(response.text) for response in row.responses),
+                    lengths=lengths,
                     types=entry.types,
                     types_rationale=entry.types_rationale,
                     levels=rubric.scale,

@@ -6,7 +6,8 @@ contradiction is reviewed, these rows are known, and the audit tells about the r
 
 The figure may be looked at after every review. It is stated at fixed sizes of the audit (20, 50, 100, 200, ...), each with its
 own share of the error, so that all of them together are wrong in 5 % of sets; between two sizes nothing changes. Where two
-intervals have been stated, both hold, so what is shown is what they have in common.
+intervals have been stated, both hold, so what is shown is what they have in common. An audit that is reviewed to its end
+between two sizes is stated once more, in place of the sizes that can't come any more, and with the share of the next of them.
 """
 
 import hashlib
@@ -119,6 +120,8 @@ def quality(
             for size in STATED_AT
             if size <= n
         ]
+        if (last := _last_size(decided, given, sample, audit)) is not None:
+            estimates.append((n, _estimate(population, sample, last, queue, of, audit)))
     stated, estimate = estimates[-1] if estimates else (0, None)
     value = low = high = None
     if estimate is not None:
@@ -155,6 +158,16 @@ def quality(
     return _with_sentence(statement)
 
 
+def _last_size(
+    decided: Sequence[Answer], given: Sequence[Answer], sample: Sequence[Answer], audit: Collection[str]
+) -> int | None:
+    """The size in whose place an audit is stated that was reviewed to its end; None where there is more to come, or no need."""
+    n = len(sample)
+    if not audit or len(given) < len(audit) or n < len(decided) or n < STATED_AT[0] or n in LEVELS:
+        return None
+    return next((size for size in STATED_AT if size > n), None)
+
+
 def value_of(answer: Answer, of: Estimand) -> float | None:
     """What a decided answer counts for: 1 or 0, or its rating, the middle of a range; None for one that says nothing."""
     if answer.status != "decided":
@@ -181,12 +194,12 @@ def _estimate(
     of: Estimand,
     audit: Collection[str],
 ) -> _Estimate:
-    """The figure at one stated size, from what was reviewed by then."""
+    """The figure at one stated size, from what was reviewed by then; the `sample` may be smaller where the audit ended."""
     import numpy as np
 
     values = np.array([value_of(answer, of) for answer in sample], dtype=float)
     rows = positions(population, [answer.row for answer in sample])
-    if size < PREDICTED_FROM or _is_rare(values, of):
+    if len(sample) < PREDICTED_FROM or _is_rare(values, of):
         return _alone(values, size, len(population), of)
     until = max(answer.at for answer in sample)
     seen = [answer for answer in queue if answer.at <= until]
@@ -200,15 +213,15 @@ def _estimate(
 
 def _alone(values: "Floats", size: int, total: int, of: Estimand) -> _Estimate:
     """From the reviews alone: Wilson's interval of a share, Student's of a mean with one pseudo value at each end."""
-    mean = float(values.mean())
+    mean, n = float(values.mean()), len(values)
     if of == "rating":
         deviation = _deviation(values - mean, of)
-        half = _critical(size, size) * deviation * math.sqrt(_unseen(size, total))
+        half = _critical(size, n) * deviation * math.sqrt(_unseen(n, total))
         return _Estimate("mean", mean, max(1.0, mean - half), min(5.0, mean + half), deviation)
-    unseen = size * _unseen(size, total)
+    unseen = n * _unseen(n, total)
     kept = float(values.sum())
-    low, high = (mean, mean) if unseen <= 0 else wilson(mean, size / unseen, _normal(LEVELS[size]))
-    low, high = max(low, kept / total), min(high, (kept + total - size) / total)
+    low, high = (mean, mean) if unseen <= 0 else wilson(mean, n / unseen, _normal(LEVELS[size]))
+    low, high = max(low, kept / total), min(high, (kept + total - n) / total)
     return _Estimate("Wilson", mean, low, high, math.sqrt(max(mean * (1 - mean), 0.05)))
 
 

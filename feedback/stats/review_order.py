@@ -97,46 +97,50 @@ def review_order(population: Population, answers: Sequence[Answer], audit: Colle
         coefficients = dict(zip(names, weights.tolist(), strict=True))
         if not _is_proven(population, known, features):
             method = "random"
-    best = shuffled[np.argsort(-scores[shuffled], kind="stable")]
-    picked: set[int] = set()
-    if method == "random":
-        sequence, picked = shuffled.tolist(), set(shuffled.tolist())
-    elif method == "learned":
-        sequence, picked = _with_random(best.tolist(), shuffled.tolist())
-        if len(names) > 1:
-            first = np.argmax(features[:, 1:] * weights[1:], axis=1).tolist()
-            leading = {population.ids[at]: names[1 + first[at]] for at in sequence}
-    else:
-        sequence = best.tolist()
-    later = {answer.row for answer in ordered[len(known) :]}
-    ids = population.ids
-    left = [(ids[at], at) for at in sequence if ids[at] not in later]
-    values = scores.tolist()
+    sequence, picked = shuffled, np.ones(len(population), dtype=bool)
+    if method != "random":
+        sequence = shuffled[np.argsort(-scores[shuffled], kind="stable")]
+        picked[:] = False
+    if method == "learned":
+        sequence, at_random = _with_random(sequence.tolist(), shuffled.tolist(), len(population))
+        picked[at_random] = True
+    later = np.zeros(len(population), dtype=bool)
+    later[positions(population, [answer.row for answer in ordered[len(known) :]])] = True
+    left = sequence[~later[sequence]]
+    ids = population.names[left]
+    if method == "learned" and len(names) > 1:
+        first = np.argmax(features[left, 1:] * weights[1:], axis=1)
+        leading = dict(zip(ids.tolist(), np.array(names[1:], dtype=object)[first].tolist(), strict=True))
     return ReviewOrder(
         method="random" if method == "random" else "learned" if method == "learned" else "contradiction",
-        rows=[row for row, _ in left],
-        scores={row: values[at] for row, at in left},
-        random_rows=frozenset(row for row, at in left if at in picked),
+        rows=ids.tolist(),
+        scores=dict(zip(ids.tolist(), scores[left].tolist(), strict=True)),
+        random_rows=frozenset(ids[picked[left]].tolist()),
         coefficients=coefficients,
         fitted_on=len(rows) if coefficients else 0,
         leading=leading,
     )
 
 
-def _with_random(best: Sequence[int], shuffled: Sequence[int]) -> tuple[list[int], set[int]]:
-    """(The best first, each fifth the next of those in random order; those that came at random)."""
-    sequence: list[int] = []
-    placed: set[int] = set()
-    picked: set[int] = set()
-    by_score, by_chance = iter(best), iter(shuffled)
+def _with_random(best: Sequence[int], shuffled: Sequence[int], size: int) -> "tuple[Ints, Ints]":
+    """(The best first, each fifth the next of those in random order; those that came at random), of rows below `size`."""
+    import numpy as np
+
+    sequence, picked, placed = [0] * len(best), [], bytearray(size)
+    by_score = by_chance = 0
     for position in range(len(best)):
-        is_random = position % RANDOM_EACH == RANDOM_EACH - 1
-        row = next(at for at in (by_chance if is_random else by_score) if at not in placed)
-        sequence.append(row)
-        placed.add(row)
-        if is_random:
-            picked.add(row)
-    return sequence, picked
+        if position % RANDOM_EACH == RANDOM_EACH - 1:
+            while placed[shuffled[by_chance]]:
+                by_chance += 1
+            row = shuffled[by_chance]
+            picked.append(row)
+        else:
+            while placed[best[by_score]]:
+                by_score += 1
+            row = best[by_score]
+        sequence[position] = row
+        placed[row] = 1
+    return np.array(sequence, dtype=np.int64), np.array(picked, dtype=np.int64)
 
 
 def judged(population: Population, answers: Sequence[Answer]) -> "tuple[Ints, Bools]":

@@ -163,6 +163,13 @@ class Population:
         return cls.of(list(signals), {name: [getattr(row, name) for row in rows] for name in COLUMNS})
 
     @property
+    def names(self) -> "NDArray[Any]":
+        """The ids as a column."""
+        import numpy as np
+
+        return np.array(self.ids, dtype=object)
+
+    @property
     def soft(self) -> "Floats":
         """The best guess without people of each row's rating: the other opinions, else the rating, else the middle."""
         import numpy as np

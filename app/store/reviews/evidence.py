@@ -78,6 +78,18 @@ class Evidence:
             ).fetchall()
         ]
 
+    def signature(self, run_id: str) -> tuple[Any, ...]:
+        """Another value once other rows are in Argilla, or were sent anew: `signals` gives something else then."""
+        rows = self.db.reader.execute(
+            "SELECT count(*), total(rowid), total(rowid*rowid) FROM rows WHERE run=:run AND state='kept' AND sample IS NOT NULL",
+            {"run": run_id},
+        ).fetchone()
+        sent = self.db.reader.execute(
+            "SELECT count(*), max(sent), total(withdrawn IS NULL) FROM pushed WHERE push IN (SELECT id FROM pushes WHERE run=:run)",
+            {"run": run_id},
+        ).fetchone()
+        return tuple(rows), tuple(sent)
+
     def signals_of_row(self, row_id: str) -> RowSignals | None:
         """The signals of one row; None where it has none."""
         rows = self.db.all(f"SELECT {','.join(SIGNALS)} FROM signals WHERE row=?", row_id)

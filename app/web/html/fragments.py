@@ -8,7 +8,6 @@ from markupsafe import Markup
 from app import docs
 from app.web.html import markdown
 from app.web.html.markup import joined, markup
-from feedback.rubrics import STANDARD_LEVELS
 
 BOWL = Markup(
     '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 8.5c0-2 3.6-3.5 8-3.5s8 1.5 8 3.5c0 1.3-1.5 2.1-2.4 3.2-.8 1-.6 2.2-1'
@@ -189,7 +188,7 @@ def bars(counts: Sequence[int], label: str, height: int = 56, leads: Callable[[i
         '<div class="plot">{}</div><div class="axis" aria-hidden="true">{}</div></div>',
         kind,
         height,
-        max(len(counts), STANDARD_LEVELS),
+        len(counts),
         columns,
         axis,
     )

@@ -187,9 +187,10 @@ def heat(title: str, table: Sequence[Sequence[int]], names: Sequence[str] = (), 
         for value, line in enumerate(table)
     )
     return markup(
-        '<figure class="crossed"><figcaption>{}</figcaption><span class="down" aria-hidden="true">people ↓</span>'
+        '<figure class="crossed"><figcaption>{}</figcaption>'
         '<table class="heat"><caption>labeller →<span class="sr">, a column for each {}; people: a line for each</span>'
-        "</caption><thead><tr><td></td>{}</tr></thead><tbody>{}</tbody></table></figure>",
+        '</caption><thead><tr><td><span class="down" aria-hidden="true">people ↓</span></td>{}</tr></thead>'
+        "<tbody>{}</tbody></table></figure>",
         title,
         of,
         head,

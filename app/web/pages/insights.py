@@ -29,8 +29,9 @@ WHY_AUDIT = (
     "with them would make any labeller look bad."
 )
 MEANING = (
-    "Same decision: the labeller rates its best response 4 or 5 and people approve, or less and they reject. People minus "
-    "labeller: above 0, people rate higher. Kappa is 1 where all ratings agree, 0 where only chance makes them."
+    "Same decision: the labeller rates its best response from the level on from which the rubric keeps (4 of 5) and people "
+    "approve, or less and they reject. People minus labeller: above 0, people rate higher. Kappa is 1 where all ratings agree, 0 "
+    "where only chance makes them."
 )
 ALPHA = "Alpha is 1 where all agree, 0 where only chance makes them, less than 0 where people differ more than that."
 COUNTED = (
@@ -364,7 +365,7 @@ def _reviewers(view: RunView, agreement: Agreement) -> Markup:
     assert view.run is not None
     better = agreement.which_is_better
     rows = [
-        [measure.name, measure.shown, measure.interval, count(measure.n, measure.of)]
+        [view.rubrics.title(measure.name), measure.shown, measure.interval, count(measure.n, measure.of)]
         for measure in [*agreement.reviewers, *([better.reviewers] if better is not None else [])]
     ]
     shown = fragments.table(["Krippendorff's alpha", "value", "95% interval", "judged by two or more"], rows)
