@@ -97,8 +97,9 @@ def acceptance(
     unreviewed: Collection[str],
     risk: float = 0.05,
     confidence: float = 0.95,
+    waiting: int | None = None,
 ) -> Acceptance:
-    """The rows of `unreviewed` that may go without a reviewer, from `answers` to audit rows.
+    """The rows of `unreviewed` that may go without a reviewer, from `answers` to audit rows, of which `waiting` more have none yet.
 
     The chance that it ever names a set of which more than `risk` would be decided otherwise is 1 - `confidence`, however often
     it is asked as answers come in. Rows that the labeller did not decide are never named. Raises NotAudit where `answers` has a
@@ -134,7 +135,7 @@ def acceptance(
                           confidence, len(unreviewed), len(sample))  # fmt: skip
     starts = [(each, weight * error) for each, (_, weight) in zip(inside, grid, strict=True) if weight]
     missing = min((more for each, level in starts if (more := _missing(each, risk, level, int(left.sum())))), default=0)
-    sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk)
+    sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk, waiting)
     return Acceptance((), None, 0, 0, None, missing, curve, sentence, risk, confidence, len(unreviewed), len(sample))
 
 
@@ -360,7 +361,9 @@ def _granted(point: AcceptancePoint, unreviewed: int, n: int, risk: float, confi
     )
 
 
-def _refused(inside: Sequence[_Inside], any_left: bool, missing: int, given: int, n: int, risk: float) -> str:
+def _refused(
+    inside: Sequence[_Inside], any_left: bool, missing: int, given: int, n: int, risk: float, waiting: int | None
+) -> str:
     if not inside:
         return "None: the labeller decided no row, so none can stand without a reviewer."
     if not any_left:
@@ -378,6 +381,12 @@ def _refused(inside: Sequence[_Inside], any_left: bool, missing: int, given: int
         return (
             f"None: too few rows are left to prove that at most {_per_cent(risk)} of them would be decided otherwise; "
             f"review them, or allow a higher risk.{so_far}"
+        )
+    if waiting is not None and missing > waiting:
+        has = f"has {waiting:,} more" if waiting else "is reviewed to its end"
+        return (
+            f"None at {_per_cent(risk)}: {_count(missing, 'more audit review')} would be needed at best, and the audit {has}. "
+            f"Allow a higher risk.{so_far}"
         )
     return f"None yet: {_count(missing, 'more audit review')} needed at best, if people agree with all of them.{so_far}"
 
