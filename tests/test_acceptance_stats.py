@@ -13,7 +13,7 @@ from feedback.errors import NotAudit
 from feedback.stats import acceptance as stats
 from feedback.stats.acceptance import Acceptance, acceptance, doubts, still_holds
 from feedback.stats.row_signals import Answer, Population
-from tests.review_worlds import WORLDS, clock, rows_of
+from tests.review_worlds import MIDDLE_WORLD, WORLDS, clock, rows_of
 
 
 def alike(size: int, **columns: Any) -> Population:
@@ -203,6 +203,8 @@ def test_an_acceptance_stands_until_reviews_break_it() -> None:
 
     assert standing(said([True] * 80)) == stats.Standing(True, "")
     assert standing(said([True] * 100)).holds
+    assert standing(said([True] * 80 + [False] * 5)).holds, "what was proven once is not undone by a few that disagree"
+    assert not standing(said([False] * 5 + [True] * 75)).holds, "it was never proven, as people changed their minds"
     broken = standing(said([True] * 80 + [False] * 20))
     assert not broken.holds
     assert broken.sentence.startswith(
@@ -242,3 +244,17 @@ def test_worlds_are_not_accepted_beyond_the_risk() -> None:
             sets_accepted += bool(shares)
             broken += any(share > 0.1 for share in shares)
     assert sets_accepted > 15 and broken <= 5
+
+
+def test_an_audit_that_can_not_prove_it_says_so() -> None:
+    world = rows_of(MIDDLE_WORLD, 400, 1)
+    answers = world.answers(range(40), is_audit=True)
+    left = set(world.population.ids[40:])
+    for waiting, told in (
+        (None, "None yet: "),
+        (500, "None yet: "),
+        (0, "the audit is reviewed to its end"),
+        (3, "the audit has 3 more"),
+    ):
+        able = acceptance(world.population, answers, left, 0.01, waiting=waiting)
+        assert not able.rows and able.missing > 3 and told in able.sentence

@@ -30,14 +30,12 @@ class Accepted:
 
 def acceptable(evidence: Evidence, risk: float) -> "Acceptance":
     """The rows that could be accepted at that risk. Raises SettingsError for one that is no share."""
-    from feedback.stats.acceptance import acceptance
-
     if not LEAST_RISK <= risk <= MOST_RISK:
         raise SettingsError(
             f"The risk is the share of accepted rows that may be wrong, from {LEAST_RISK:g} to {MOST_RISK:g} (given: {risk:g}).",
             setting="risk",
         )
-    return acceptance(evidence.population, evidence.of_audit, evidence.unreviewed, risk, CONFIDENCE)
+    return evidence.acceptance(risk)
 
 
 def accept(store: Store, run: Run, who: str, risk: float = RISK) -> Accepted:

@@ -57,6 +57,17 @@ class Evidence:
         """The rows that nobody has finished with."""
         return frozenset(self.population.ids) - {answer.row for answer in self.answers}
 
+    @property
+    def waiting_audit(self) -> int:
+        """How many audit rows nobody has finished with."""
+        return len(self.audit) - len(self.of_audit)
+
+    def acceptance(self, risk: float) -> "Acceptance":
+        """The rows that need no reviewer at that risk."""
+        from feedback.stats.acceptance import acceptance
+
+        return acceptance(self.population, self.of_audit, self.unreviewed, risk, CONFIDENCE, waiting=self.waiting_audit)
+
     @cached_property
     def order(self) -> "ReviewOrder":
         from feedback.stats.review_order import review_order
@@ -178,7 +189,6 @@ def insights_of(store: Store, run: Run, risk: float = RISK) -> Insights:
 
 
 def _insights(store: Store, run: Run, risk: float) -> Insights:
-    from feedback.stats.acceptance import acceptance
     from feedback.stats.next_reviews import next_reviews
     from feedback.stats.quality import quality
     from feedback.stats.review_order import queue_gain
@@ -203,7 +213,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
         rating=quality(population, evidence.of_audit, of="rating", audit=evidence.audit),
         gain=gain,
         order=evidence.order,
-        acceptance=acceptance(population, evidence.of_audit, evidence.unreviewed, risk, CONFIDENCE),
+        acceptance=evidence.acceptance(risk),
         given=store.acceptances.last(run.id),
         next=next_reviews(population, answers, evidence.order, keeps, gain),
         pace=measured,

@@ -97,8 +97,9 @@ def acceptance(
     unreviewed: Collection[str],
     risk: float = 0.05,
     confidence: float = 0.95,
+    waiting: int | None = None,
 ) -> Acceptance:
-    """The rows of `unreviewed` that may go without a reviewer, from `answers` to audit rows.
+    """The rows of `unreviewed` that may go without a reviewer, from `answers` to audit rows, of which `waiting` more have none yet.
 
     The chance that it ever names a set of which more than `risk` would be decided otherwise is 1 - `confidence`, however often
     it is asked as answers come in. Rows that the labeller did not decide are never named. Raises NotAudit where `answers` has a
@@ -134,7 +135,7 @@ def acceptance(
                           confidence, len(unreviewed), len(sample))  # fmt: skip
     starts = [(each, weight * error) for each, (_, weight) in zip(inside, grid, strict=True) if weight]
     missing = min((more for each, level in starts if (more := _missing(each, risk, level, int(left.sum())))), default=0)
-    sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk)
+    sentence = _refused(inside, bool(left.any()), missing, len(given), len(sample), risk, waiting)
     return Acceptance((), None, 0, 0, None, missing, curve, sentence, risk, confidence, len(unreviewed), len(sample))
 
 
@@ -143,8 +144,10 @@ def still_holds(
 ) -> Standing:
     """Whether rows that were accepted earlier may stay so after later reviews.
 
-    They may as long as the bound at their threshold, from all audit reviews of now, is within the risk. Rows that were added
-    after them say nothing against them.
+    The bound holds at all times together, so that the least that it ever was at their threshold holds as well: a review or two
+    that disagree do not end an acceptance that was proven before. What ends it is that the audit reviews of now, of which some may
+    have been changed, never were enough, or that more than the risk of them disagree. Rows that were added after the accepted
+    ones say nothing against them.
     """
     import numpy as np
 
@@ -162,7 +165,7 @@ def still_holds(
     chosen = np.zeros(len(population), dtype=bool)
     chosen[remaining] = True
     (inside,) = _inside(population, sample, chosen, [edge], of_them)
-    if _holds(inside, given.risk, 1 - given.confidence):
+    if _ever_held(population, sample, inside, given.risk, 1 - given.confidence):
         return Standing(True, "")
     (bound,) = _bounds([inside], given.risk, 1 - given.confidence)
     return Standing(
@@ -295,6 +298,23 @@ def _holds(inside: _Inside, risk: float, level: float) -> bool:
     return bool(_holds_with(inside, risk, level, np.zeros(1, dtype=np.int64))[0])
 
 
+def _ever_held(population: Population, sample: Sequence[Answer], inside: _Inside, risk: float, level: float) -> bool:
+    """Whether what holds now was within the bound after any of the reviews, and no more than the risk of them disagree."""
+    import numpy as np
+
+    if not inside.n or inside.wrong > risk * inside.n:
+        return False
+    rows = positions(population, [answer.row for answer in sample])
+    keeps = np.array([-1 if answer.keep is None else int(answer.keep) for answer in sample], dtype=np.int64)
+    drawn = (doubts(population)[rows] <= inside.threshold) & (population.keeps[rows] >= 0)
+    seen = np.cumsum(keeps[drawn] != population.keeps[rows][drawn])
+    n = np.arange(1, len(seen) + 1)
+    least = int(np.floor(risk * inside.left + inside.wrong + 1e-9)) + 1
+    total = np.full(len(n), inside.total)
+    ruled_out = _ratios(np.full(len(n), least), total, n, seen, risk) >= -np.log(level)
+    return bool(np.any(ruled_out & (least > seen * (total + 1) // n)))
+
+
 def _bounds(inside: Sequence[_Inside], risk: float, level: float) -> list[float]:
     """The most of the unreviewed rows within each threshold that people would decide otherwise, as a share."""
     import numpy as np
@@ -341,7 +361,9 @@ def _granted(point: AcceptancePoint, unreviewed: int, n: int, risk: float, confi
     )
 
 
-def _refused(inside: Sequence[_Inside], any_left: bool, missing: int, given: int, n: int, risk: float) -> str:
+def _refused(
+    inside: Sequence[_Inside], any_left: bool, missing: int, given: int, n: int, risk: float, waiting: int | None
+) -> str:
     if not inside:
         return "None: the labeller decided no row, so none can stand without a reviewer."
     if not any_left:
@@ -359,6 +381,12 @@ def _refused(inside: Sequence[_Inside], any_left: bool, missing: int, given: int
         return (
             f"None: too few rows are left to prove that at most {_per_cent(risk)} of them would be decided otherwise; "
             f"review them, or allow a higher risk.{so_far}"
+        )
+    if waiting is not None and missing > waiting:
+        has = f"has {waiting:,} more" if waiting else "is reviewed to its end"
+        return (
+            f"None at {_per_cent(risk)}: {_count(missing, 'more audit review')} would be needed at best, and the audit {has}. "
+            f"Allow a higher risk.{so_far}"
         )
     return f"None yet: {_count(missing, 'more audit review')} needed at best, if people agree with all of them.{so_far}"
 

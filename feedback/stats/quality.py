@@ -161,7 +161,10 @@ def quality(
 def _last_size(
     decided: Sequence[Answer], given: Sequence[Answer], sample: Sequence[Answer], audit: Collection[str]
 ) -> int | None:
-    """The size in whose place an audit is stated that was reviewed to its end; None where there is more to come, or no need."""
+    """The size in whose place an audit is stated that was reviewed to its end; None where there is more to come, or no need.
+
+    Where rows are added to the run later, that size comes after all: its share of the error is spent twice then.
+    """
     n = len(sample)
     if not audit or len(given) < len(audit) or n < len(decided) or n < STATED_AT[0] or n in LEVELS:
         return None

@@ -205,10 +205,13 @@ def _minutes(figures: Insights) -> Markup:
                 "–" if each.per_hour is None else f"{each.per_hour:,.0f}",
                 f"{each.left:,}",
                 "–" if each.hours_left is None else fragments.duration(each.hours_left * 3600),
+                "–" if each.end is None else each.end[:10],
             ]
             for each in figures.progress
         ]
-        body += fragments.table(["reviewer", "answered", "rows an hour", "left, as shared now", "time left"], rows)
+        body += fragments.table(
+            ["reviewer", "answered", "rows an hour", "left, as shared now", "time left", "done by"], rows
+        )
     body += fragments.fold("How this is worked out", escape(HOW_MINUTES))
     return fragments.panel("Minutes", f"from {count(figures.pace.n, 'timed review')}", body)
 
