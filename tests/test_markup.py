@@ -31,6 +31,7 @@ REASONS = {
     "app/web/html/markdown.py: '{}' is tokens[at].tag": "the parser's names of elements",
     "app/web/html/markdown.py: '{}' is level + 1": "a number",
     "app/web/html/formulas.py: '{0}' is element.tag": "one of ELEMENTS",
+    "app/web/server.py: f\"<script>{(STATIC / 'clicks.js').read_text(encoding='utf-8')}</script>\"": "a script of our own",
     'app/web/form_values.py: "<class \'"': "how Python writes a type",
     "app/web/form_values.py: \"<class 'str'>\"": "how Python writes a type",
 }

@@ -1,5 +1,6 @@
 """What keeps checks and schemas from running on: regular expressions that end in time, Python code stopped at a deadline."""
 
+import gc
 import sys
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ PROBE, PROBE_SECONDS, MOST_PROBES = 64, 0.2, 12
 """Characters of a text that a pattern is tried on before it is taken, seconds for it, and how many such texts."""
 EVERY = 63
 """Calls between two looks at the clock, a power of 2 less 1."""
+CLEANING = ("weakref", "_weakrefset")
+"""Modules whose functions run where an object goes."""
 
 
 class OutOfTime(BaseException):
@@ -34,7 +37,7 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
     def look(frame: FrameType, event: str, arg: Any) -> None:
         nonlocal calls
         calls += 1
-        if not calls & EVERY and not over and time.thread_time() > until:
+        if not calls & EVERY and not over and time.thread_time() > until and not _is_cleaning(frame):
             raise OutOfTime
 
     sys.setprofile(look)
@@ -43,6 +46,17 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
     finally:
         over = True
         sys.setprofile(before if callable(before) else None)
+
+
+def _is_cleaning(frame: FrameType | None) -> bool:
+    """True in what Python calls by itself where objects go: an error there is lost, and with it whoever looks at the clock."""
+    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
+    while frame is not None:
+        code = frame.f_code
+        if code in collecting or code.co_name == "__del__" or frame.f_globals.get("__name__") in CLEANING:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @lru_cache(maxsize=256)
