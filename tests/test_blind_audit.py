@@ -59,7 +59,7 @@ def test_what_the_audit_does_not_show_is_not_asked_about() -> None:
     assert shown == ["instruction", "response-1", "rationale-1", "response-2", "rationale-2"]
     assert not [name for name in asked if name.startswith("rationale")]
     text = guidelines([STANDARD_RUBRICS["honesty"]], "m", for_trying=False, blind_audit=True)
-    assert "the audit, come **without the model's ratings" in text
+    assert "some of the later ones, come **without the model's ratings" in text
     assert "come **without" not in guidelines([STANDARD_RUBRICS["honesty"]], "m", for_trying=False)
 
 

@@ -375,8 +375,8 @@ def guidelines(
         )
     if rubrics and blind_audit:
         parts.append(
-            "The first records, the audit, come **without the model's ratings and reasons**, so that you judge on your own: rate "
-            "what you can."
+            "The first records, and some of the later ones, come **without the model's ratings and reasons**, so that you judge on "
+            "your own: rate what you can."
         )
     if rubrics and for_trying:
         parts.append(
