@@ -56,12 +56,20 @@ def usage(data: Path) -> tuple[int, ...]:
         return tuple(store.execute(f"SELECT {sums} FROM workings").fetchone())
 
 
-def recipe(folder: Path, url: str, task: str = "text-generation", *, rows: int | None = None, more: str = "") -> Path:
+def recipe(
+    folder: Path,
+    url: str,
+    task: str = "text-generation",
+    *,
+    rows: int | None = None,
+    number: int = ROWS,
+    concurrency: int = 4,
+) -> Path:
     """Two responses a row, checked and rated."""
     seeds = folder / "seeds.jsonl"
-    seeds.write_text("".join(json.dumps({"instruction": f"Name river number {n}."}) + "\n" for n in range(ROWS)))
+    seeds.write_text("".join(json.dumps({"instruction": f"Name river number {n}."}) + "\n" for n in range(number)))
     file = folder / "recipe.toml"
-    model = f'url = "{url}"\nmodel = "fake"\nconcurrency = 4\n'
+    model = f'url = "{url}"\nmodel = "fake"\nconcurrency = {concurrency}\n'
     given = "" if task == "magpie" else f'[inputs]\npath = "{seeds}"\n'
     more_of_task = {
         "magpie": 'chat_template = "chatml"\n',
@@ -69,12 +77,21 @@ def recipe(folder: Path, url: str, task: str = "text-generation", *, rows: int |
     }
     head = f"rows = {rows}\n" if rows else ""
     file.write_text(
-        f'name = "rivers"\n{head}{more}[generator]\n{model}[labeller]\n{model}max_tokens = 400\n[task]\nkind = "{task}"\n'
+        f'name = "rivers"\n{head}[generator]\n{model}[labeller]\n{model}max_tokens = 400\n[task]\nkind = "{task}"\n'
         f'{more_of_task.get(task, "")}{given}[answers]\nn = 2\n[[checks]]\nkind = "length"\nmost = 2\n'
         '[rating]\naspects = ["helpfulness", "honesty"]\n'
         "together = false\n"
     )
     return file
+
+
+def number_of(data: Path, table: str) -> int:
+    """How many lines a table has; 0 while there is none."""
+    with closing(sqlite3.connect(data / "claywright.db")) as store:
+        try:
+            return int(store.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -96,7 +113,9 @@ def worked(command: Command, file: Path, of: int = SHARDS, *, named: str = "whol
         assert done.code == 0, done.err
 
 
-@pytest.mark.parametrize(("task", "rows"), [("text-generation", None), ("text-generation", 20), ("evol-instruct", 31)])
+@pytest.mark.parametrize(
+    ("task", "rows"), [("text-generation", None), ("text-generation", 20), ("magpie", 20), ("evol-instruct", 31)]
+)
 def test_shards_that_are_merged_are_the_run_without_shards(
     tmp_path: Path, command: Command, task: str, rows: int | None
 ) -> None:
@@ -320,8 +339,11 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path, command: Co
 
 
 def test_a_task_whose_rows_depend_on_each_other_says_what_to_do(tmp_path: Path, command: Command) -> None:
-    file = tmp_path / "recipe.toml"
-    file.write_text('rows = 30\n[generator]\npreset = "scripted"\n[task]\nkind = "self-instruct"\n')
+    file, seeds = tmp_path / "recipe.toml", tmp_path / "seeds.jsonl"
+    seeds.write_text('{"input": "rivers"}\n')
+    file.write_text(
+        'rows = 30\n[generator]\npreset = "scripted"\n[task]\nkind = "self-instruct"\n[inputs]\npath = "seeds.jsonl"\n'
+    )
     done = command("run", file, "--shard", "1/3")
     assert done.code == 1
     assert "can't be worked in shards" in done.err
