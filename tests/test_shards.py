@@ -71,14 +71,12 @@ def recipe(
     file = folder / "recipe.toml"
     model = f'url = "{url}"\nmodel = "fake"\nconcurrency = {concurrency}\n'
     given = "" if task == "magpie" else f'[inputs]\npath = "{seeds}"\n'
-    more_of_task = {
-        "magpie": 'chat_template = "chatml"\n',
-        "evol-instruct": "num_evolutions = 2\nstore_evolutions = true\n",
-    }
+    family = 'template = "chatml"\n' if task == "magpie" else ""
+    settings = "num_evolutions = 2\nstore_evolutions = true\n" if task == "evol-instruct" else ""
     head = f"rows = {rows}\n" if rows else ""
     file.write_text(
-        f'name = "rivers"\n{head}[generator]\n{model}[labeller]\n{model}max_tokens = 400\n[task]\nkind = "{task}"\n'
-        f'{more_of_task.get(task, "")}{given}[answers]\nn = 2\n[[checks]]\nkind = "length"\nmost = 2\n'
+        f'name = "rivers"\n{head}[generator]\n{model}{family}[labeller]\n{model}max_tokens = 400\n[task]\nkind = "{task}"\n'
+        f'{settings}{given}[answers]\nn = 2\n[[checks]]\nkind = "length"\nmost = 2\n'
         '[rating]\naspects = ["helpfulness", "honesty"]\n'
         "together = false\n"
     )
@@ -301,6 +299,37 @@ def test_a_shard_or_a_run_that_is_worked_on_is_refused(copies: list[Path], tmp_p
         assert list(store_merge.shards(store.db, "whole")) == ["1/3"]
 
 
+def test_a_row_under_the_name_of_another_is_refused(copies: list[Path], tmp_path: Path, command: Command) -> None:
+    with Store(copies[1]) as store:
+        row = next(iter(store.rows.walk("whole"))).id
+    change(copies[1], "UPDATE rows SET id='elsewhere-000001-0' WHERE id=?", row)
+    assert "a row of another run" in refused(command, copies[1])
+    with Store(tmp_path / "data") as store:
+        assert store.runs.counts("whole").units == 0
+
+
+def test_what_failed_in_a_shard_is_tried_again_there_and_merged_again(tmp_path: Path, command: Command) -> None:
+    broken = True
+
+    def faults(body: dict[str, Any], number: int) -> int | None:
+        return 400 if broken and any(f"number {n}." in json.dumps(body) for n in (4, 7)) else None
+
+    with FakeOpenAI(faults=faults) as server:
+        file = recipe(tmp_path, server.url)
+        whole, data = tmp_path / "whole", tmp_path / "data"
+        worked(command, file)
+        first = json.loads(command("merge", *folders(data), "--json").out)
+        assert (first["counts"]["answered"], first["counts"]["failed"], first["state"]) == (ROWS - 2, 2, "done")
+        broken = False
+        for number in range(1, SHARDS + 1):
+            done = command("run", file, "--shard", f"{number}/{SHARDS}", "--as", "whole", "--retry-failed")
+            assert done.code == 0, done.err
+        second = json.loads(command("merge", *folders(data), "--json").out)
+        assert (second["counts"]["answered"], second["counts"]["failed"]) == (ROWS, 0)
+        assert command("run", file, "--no-push", "--as", "whole", data=whole).code == 0
+        assert contents(data) == contents(whole)
+
+
 def test_what_people_did_to_merged_rows_stays(copies: list[Path], tmp_path: Path, command: Command) -> None:
     assert command("merge", *copies).code == 0
     with Store(tmp_path / "data") as store:
@@ -331,7 +360,9 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path, command: Co
     for words, sentence in (
         (["run", str(file), "--shard", "9/8"], "there are 1/8 to 8/8"),
         (["run", "--resume", "last", "--shard", "1/8"], "name both again"),
+        (["run", str(file), "--shard", ""], "written as 3/8"),
         (["run", str(file), "--shard", "1/8", "--as", "../up"], "letters, digits and hyphens"),
+        (["run", str(file), "--as", ""], "letters, digits and hyphens"),
     ):
         done = command(*words)
         assert (done.code, sentence in done.err) == (1, True), done.err

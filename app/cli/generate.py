@@ -46,12 +46,12 @@ def run(
     resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with a run ('last' for the newest).")] = "",
     retry_failed: Annotated[bool, typer.Option(help="With --resume or --shard: try again what failed.")] = False,
     shard: Annotated[
-        str,
+        str | None,
         typer.Option(metavar="K/N", help="Work part K of N of the run, in a store of its own; then: claywright merge."),
-    ] = "",
+    ] = None,
     named: Annotated[
-        str, typer.Option("--as", metavar="ID", help="The id of the new run, instead of one of ours.")
-    ] = "",
+        str | None, typer.Option("--as", metavar="ID", help="The id of the new run, instead of one of ours.")
+    ] = None,
     budget_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens that the run may use in all.")] = None,
     budget_dollars: Annotated[float | None, typer.Option(help="Most US dollars that the run may cost in all.")] = None,
     no_push: Annotated[bool, typer.Option("--no-push", help="Do not send the rows to Argilla.")] = False,
@@ -63,8 +63,9 @@ def run(
 ) -> None:
     """Make rows, rate them, send them to Argilla."""
     began = time.monotonic()
-    part = Shard.parse(shard) if shard else None
-    if resume and (shard or named):
+    part = None if shard is None else Shard.parse(shard)
+    run_id = "" if named is None else shards.checked_id(named)
+    if resume and (part or run_id):
         raise RunError(
             "--resume goes on with a run; --shard and --as are for a recipe. To go on with a shard, name both again."
         )
@@ -81,11 +82,11 @@ def run(
         more, recipe = changed if changed != recipe or old is None else None, changed
         permit(workspace, recipe, file.absolute().parent if file else None, allow_key, allow_path)
         if part is not None:
-            workspace, named = stack.enter_context(shards.opened(workspace, recipe, part, named))
+            workspace, run_id = stack.enter_context(shards.opened(workspace, recipe, part, run_id))
             store = workspace.store
-            old = store.runs.known(named)
+            old = store.runs.known(run_id)
             more = recipe if old is None or recipe != recipe_of(old) else None
-        current_run = old or workflow.start(workspace, recipe, run_id=named, shard=shard)
+        current_run = old or workflow.start(workspace, recipe, run_id=run_id, shard=str(part or ""))
         output.say(f"Run {current_run.id}" + (f", shard {part}" if part else ""))
         watched = output.Watched(store, current_run)
         done = _generate(workspace, current_run, watched, more, retry_failed)

@@ -18,7 +18,7 @@ from typing import Any
 from app.errors import RunError, StoreError
 from app.file_locks import expanded, is_store
 from app.inputs import inputs
-from app.recipe import Recipe, recipe_of, recipe_text
+from app.recipe import Recipe, recipe_of
 from app.store import merge as store_merge
 from app.store.columns import dumps
 from app.store.lease import at_work, working_on
@@ -209,8 +209,11 @@ async def merge(workspace: Workspace, paths: Sequence[Path]) -> Merged:
             files[file] = path
         sources = [_source(path, stack.enter_context(Store(file.parent, file.name))) for file, path in files.items()]
         target = _check_together(workspace.store, sources)
-        parts = [await _merge(workspace.store, target, source) for source in sources]
-    return _state(workspace.store, target, tuple(parts))
+        parts: list[Part] = []
+        for source in sources:
+            parts.append(await _merge(workspace.store, target, source))
+            merged = _state(workspace.store, target, tuple(parts))
+    return merged
 
 
 def _file(path: Path) -> Path:
@@ -306,12 +309,13 @@ def _state(store: Store, target: Run, parts: tuple[Part, ...]) -> Merged:
     of = Shard.parse(next(iter(merged))).of
     lacking = tuple(str(shard) for n in range(1, of + 1) if merged.get(str(shard := Shard(n, of))) != "done")
     counts, recipe = store.runs.counts(target.id), recipe_of(target)
+    _, rows = store.rows.worked(target.id)
     if target.state != "done":
         reason = ""
         if lacking:
             few = f"{', '.join(lacking[:5])}{' and others' if len(lacking) > 5 else ''}"
             reason = f"shards that are not merged, or not finished: {few}"
-        elif recipe.rows is not None and counts.made < recipe.rows:
-            reason = f"the shards gave {counts.made} of {recipe.rows} rows; resuming the run does the rest"
-        store.runs.set(target.id, state="stopped" if reason else "done", reason=reason, recipe=recipe_text(recipe))
+        elif recipe.rows is not None and rows < recipe.rows:
+            reason = f"the shards gave {rows} of {recipe.rows} rows; resuming the run does the rest"
+        store.runs.set(target.id, state="stopped" if reason else "done", reason=reason)
     return Merged(store.runs.get(target.id), counts, parts, lacking)
