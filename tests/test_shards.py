@@ -1,5 +1,6 @@
 """One run worked in shards, each in a store of its own, and merged: what one run without shards gives, exactly once."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,14 +14,16 @@ from typing import Any
 
 import pytest
 
+from app.config import Settings
 from app.recipe import load
 from app.runs import shards
 from app.runs.shards import Shard
 from app.store import lease
 from app.store import merge as store_merge
 from app.store.store import Store
+from app.workspace import Workspace
 from tasks.engine.budget import Budget
-from tasks.errors import SettingsError
+from tasks.errors import ClaywrightError, SettingsError
 from tests.conftest import Command
 from tests.servers import FakeOpenAI
 from tests.test_kill import kill_when, resume
@@ -220,12 +223,11 @@ def copies(parts: Path, tmp_path: Path) -> list[Path]:
     return folders(tmp_path / "copies")
 
 
-def refused(command: Command, *stores: Path, data: Path | None = None) -> str:
-    """The sentence of a merge that was refused; nothing was merged."""
-    done = command("merge", *stores, **({"data": data} if data else {}))
-    assert done.code == 1, done.out
-    assert "Traceback" not in done.err
-    return done.err
+def refused(data: Path, *stores: Path) -> str:
+    """The sentence of a merge that was refused."""
+    with Store(data) as store, pytest.raises(ClaywrightError) as refusal:
+        asyncio.run(shards.merge(Workspace(Settings(data=data, owner="me"), store), stores))
+    return str(refusal.value)
 
 
 def nothing_merged(tmp_path: Path) -> None:
@@ -244,10 +246,10 @@ def nothing_merged(tmp_path: Path) -> None:
     ],
 )
 def test_shards_that_do_not_belong_together_are_refused(
-    copies: list[Path], tmp_path: Path, command: Command, column: str, value: object, sentence: str
+    copies: list[Path], tmp_path: Path, column: str, value: object, sentence: str
 ) -> None:
     change(copies[1], f"UPDATE runs SET {column}=?", value)
-    assert sentence in refused(command, *copies)
+    assert sentence in refused(tmp_path / "data", *copies)
     nothing_merged(tmp_path)
 
 
@@ -255,13 +257,13 @@ def test_shards_of_different_recipes_are_refused(copies: list[Path], tmp_path: P
     with Store(copies[2]) as store:
         old = store.runs.get("whole").recipe
         change(copies[2], "UPDATE runs SET recipe=?", old.replace("honesty", "truthfulness"))
-    assert "has another recipe" in refused(command, *copies)
+    assert "has another recipe" in refused(tmp_path / "data", *copies)
     nothing_merged(tmp_path)
     assert command("merge", *copies[:2]).code == 0
-    assert "has another recipe" in refused(command, copies[2])
+    assert "has another recipe" in refused(tmp_path / "data", copies[2])
 
 
-def test_what_is_no_store_is_refused_and_left_as_it_is(copies: list[Path], tmp_path: Path, command: Command) -> None:
+def test_what_is_no_store_is_refused_and_left_as_it_is(copies: list[Path], tmp_path: Path) -> None:
     text, empty, foreign = tmp_path / "text.db", tmp_path / "empty", tmp_path / "foreign.db"
     text.write_text("Not a database.")
     empty.mkdir()
@@ -270,40 +272,39 @@ def test_what_is_no_store_is_refused_and_left_as_it_is(copies: list[Path], tmp_p
         other.commit()
     before = foreign.read_bytes()
     for path in (text, empty, foreign, tmp_path / "nowhere"):
-        assert "is no store of Claywright" in refused(command, copies[0], path)
+        assert "is no store of Claywright" in refused(tmp_path / "data", copies[0], path)
     assert foreign.read_bytes() == before
     assert list(empty.iterdir()) == []
     nothing_merged(tmp_path)
 
 
-def test_a_store_of_a_newer_version_twice_or_the_own_one_is_refused(
-    copies: list[Path], tmp_path: Path, command: Command
-) -> None:
+def test_a_store_of_a_newer_version_twice_or_the_own_one_is_refused(copies: list[Path], tmp_path: Path) -> None:
     change(copies[1], "PRAGMA user_version=9999")
-    assert "Update Claywright" in refused(command, *copies)
-    assert "is named twice" in refused(command, copies[0], copies[0] / "claywright.db")
-    assert "that shards are merged into" in refused(command, copies[0], tmp_path / "data")
+    assert "Update Claywright" in refused(tmp_path / "data", *copies)
+    assert "is named twice" in refused(tmp_path / "data", copies[0], copies[0] / "claywright.db")
+    assert "that shards are merged into" in refused(tmp_path / "data", copies[0], tmp_path / "data")
     nothing_merged(tmp_path)
 
 
 def test_a_shard_or_a_run_that_is_worked_on_is_refused(copies: list[Path], tmp_path: Path, command: Command) -> None:
     with Store(copies[1]) as store:
         assert store.runs.claim("whole", lease.name(), time.time(), lease.STALE_AFTER, [])
-        assert "is being worked on" in refused(command, *copies)
-        nothing_merged(tmp_path)
+    assert "is being worked on" in refused(tmp_path / "data", *copies)
+    nothing_merged(tmp_path)
+    with Store(copies[1]) as store:
         store.runs.release("whole", lease.name())
     assert command("merge", copies[0]).code == 0
     with Store(tmp_path / "data") as store:
         assert store.runs.claim("whole", lease.name(), time.time(), lease.STALE_AFTER, [])
-        assert "The run whole is being worked on" in refused(command, *copies)
+        assert "The run whole is being worked on" in refused(tmp_path / "data", *copies)
         assert list(store_merge.shards(store.db, "whole")) == ["1/3"]
 
 
-def test_a_row_under_the_name_of_another_is_refused(copies: list[Path], tmp_path: Path, command: Command) -> None:
+def test_a_row_under_the_name_of_another_is_refused(copies: list[Path], tmp_path: Path) -> None:
     with Store(copies[1]) as store:
         row = next(iter(store.rows.walk("whole"))).id
     change(copies[1], "UPDATE rows SET id='elsewhere-000001-0' WHERE id=?", row)
-    assert "a row of another run" in refused(command, copies[1])
+    assert "a row of another run" in refused(tmp_path / "data", copies[1])
     with Store(tmp_path / "data") as store:
         assert store.runs.counts("whole").units == 0
 
@@ -399,7 +400,7 @@ def test_a_shard_to_which_no_unit_falls_ends_well(tmp_path: Path, command: Comma
         worked(command, recipe(tmp_path, server.url, rows=2), 8, only=[number])
 
 
-def test_owners_come_to_the_same_id_wherever_the_input_lies(tmp_path: Path, command: Command) -> None:
+def test_owners_come_to_the_same_id_wherever_the_input_lies(tmp_path: Path) -> None:
     ids = []
     for place in ("here", "there"):
         (tmp_path / place).mkdir()

@@ -8,7 +8,6 @@ were made again.
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,7 +18,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests import test_shards
-from tests.conftest import claywright
 from tests.servers import FakeOpenAI
 from tests.test_kill import kill_when, resume
 
@@ -67,7 +65,6 @@ def main() -> None:
         before = len(server.calls)
         resume(["run", "--resume", "whole", "--no-push"], test_shards.environment(data))
         first, second = test_shards.contents(whole), test_shards.contents(data)
-        exported = [export(where) for where in (whole, data)]
         print("| what | seen |")
         print("| --- | --- |")
         print(f"| {chosen.rows:,} rows whole | {alone:.1f} s, {calls:,} calls |")
@@ -79,23 +76,12 @@ def main() -> None:
         for table in test_shards.TABLES:
             same = "the same" if first[table] == second[table] else "**NOT the same**"
             print(f"| {table} | {len(first[table]):,} and {len(second[table]):,}: {same} |")
-        print(
-            f"| exported files | {'the same' if exported[0] == exported[1] else '**NOT the same**'}, {len(exported[0]):,} lines |"
-        )
         print(f"| calls of the merged run, resumed | {len(server.calls) - before} |")
 
 
 def answers(store: Path) -> int:
     """How many answers a shard's store holds."""
     return test_shards.number_of(store, "calls") if (store / "claywright.db").is_file() else 0
-
-
-def export(data: Path) -> list[str]:
-    """The lines of an export, without times."""
-    file = data / "export.jsonl"
-    words = ["export", "whole", "--unreviewed", "--format", "raw", "--to", str(file), "--overwrite"]
-    subprocess.run([*claywright(), *words], env=test_shards.environment(data), check=True, capture_output=True)
-    return sorted(line for line in file.read_text(encoding="utf-8").splitlines())
 
 
 if __name__ == "__main__":
