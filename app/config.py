@@ -12,7 +12,7 @@ from app.errors import StoreError
 from app.file_locks import expanded, shut
 from feedback.argilla.urls import tidy
 
-FOLDERS = ("inputs", "exports", "services", "browser", "argilla")
+FOLDERS = ("inputs", "exports", "services", "browser", "argilla", "shards")
 FILES = ("claywright", "app.")
 """What a data folder holds."""
 

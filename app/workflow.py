@@ -13,13 +13,15 @@ and goes on where it stopped. Where a step's work is done is what its verb impor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.recipe import Recipe, recipe_of
-from app.runs import new_runs, row_checks, run_work
+from app.runs import new_runs, row_checks, run_work, shards
 from app.runs.run_work import Watch
+from app.runs.shards import Merged
 from app.store.runs import Run
 from app.workspace import Workspace
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -37,12 +39,13 @@ if TYPE_CHECKING:
     from feedback.exports.to_argilla import Finished
 
 
-def start(workspace: Workspace, recipe: Recipe) -> Run:
+def start(workspace: Workspace, recipe: Recipe, *, run_id: str = "", shard: str = "") -> Run:
     """A new run of a recipe, nothing done yet. Its inputs are read first, so that what is wrong with them shows now.
 
-    Raises SettingsError or InputError.
+    With a `shard`, as "3/8", the store works that part of the run. Raises SettingsError, InputError, or RunError where there is
+    a run of that id.
     """
-    return new_runs.new_run(workspace, recipe)
+    return new_runs.new_run(workspace, recipe, run_id=run_id, shard=shard)
 
 
 async def preview(workspace: Workspace, run: Run, watch: Watch, *, rows: int) -> Run:
@@ -68,6 +71,11 @@ async def redraw(workspace: Workspace, run: Run, row_id: str, watch: Watch) -> R
     Raises RunError where people have the row already, CallRefused where the draw gives nothing; the row is then as it was.
     """
     return await run_work.redraw_row(workspace, run, row_id, watch)
+
+
+async def merge(workspace: Workspace, stores: Sequence[Path]) -> Merged:
+    """Brings shards of a run, each in a store of its own, into this one, exactly once. Raises StoreError or RunError."""
+    return await shards.merge(workspace, stores)
 
 
 def check(workspace: Workspace, run: Run, watch: Callable[[int], None] = lambda rows: None) -> int:

@@ -1,6 +1,7 @@
 """Making rows: run, import, rate."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import asdict, replace
 from enum import StrEnum
@@ -17,7 +18,9 @@ from app.errors import RunError
 from app.inputs.table import TableOptions
 from app.recipe import BUILT_IN, Recipe, example, load, load_if_recipe, load_rubrics, recipe_of
 from app.review import argilla as review_argilla
+from app.runs import shards
 from app.runs.run_recipes import amend
+from app.runs.shards import Shard
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from app.workspace import Workspace
@@ -41,7 +44,14 @@ def run(
     ] = None,
     rows: Annotated[int | None, typer.Option(min=1, help="Number of rows, instead of the recipe's.")] = None,
     resume: Annotated[str, typer.Option(metavar="RUN", help="Go on with a run ('last' for the newest).")] = "",
-    retry_failed: Annotated[bool, typer.Option(help="With --resume: try again what failed.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="With --resume or --shard: try again what failed.")] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="K/N", help="Work part K of N of the run, in a store of its own; then: claywright merge."),
+    ] = None,
+    named: Annotated[
+        str | None, typer.Option("--as", metavar="ID", help="The id of the new run, instead of one of ours.")
+    ] = None,
     budget_tokens: Annotated[int | None, typer.Option(min=1, help="Most tokens that the run may use in all.")] = None,
     budget_dollars: Annotated[float | None, typer.Option(help="Most US dollars that the run may cost in all.")] = None,
     no_push: Annotated[bool, typer.Option("--no-push", help="Do not send the rows to Argilla.")] = False,
@@ -53,7 +63,13 @@ def run(
 ) -> None:
     """Make rows, rate them, send them to Argilla."""
     began = time.monotonic()
-    with opened(context) as workspace:
+    part = None if shard is None else Shard.parse(shard)
+    run_id = "" if named is None else shards.checked_id(named)
+    if resume and (part or run_id):
+        raise RunError(
+            "--resume goes on with a run; --shard and --as are for a recipe. To go on with a shard, name both again."
+        )
+    with opened(context) as workspace, contextlib.ExitStack() as stack:
         store = workspace.store
         if resume and file:
             raise RunError("Give a recipe for a new run or --resume for an old one, not both: a run keeps its recipe.")
@@ -65,16 +81,24 @@ def run(
         changed = replace(recipe, rows=rows or recipe.rows, budget=budget)
         more, recipe = changed if changed != recipe or old is None else None, changed
         permit(workspace, recipe, file.absolute().parent if file else None, allow_key, allow_path)
-        current_run = old or workflow.start(workspace, recipe)
-        output.say(f"Run {current_run.id}")
+        if part is not None:
+            workspace, run_id = stack.enter_context(shards.opened(workspace, recipe, part, run_id))
+            store = workspace.store
+            old = store.runs.known(run_id)
+            more = recipe if old is None or recipe != recipe_of(old) else None
+        current_run = old or workflow.start(workspace, recipe, run_id=run_id, shard=str(part or ""))
+        output.say(f"Run {current_run.id}" + (f", shard {part}" if part else ""))
         watched = output.Watched(store, current_run)
         done = _generate(workspace, current_run, watched, more, retry_failed)
         result = _result(store, done, watched)
         result["seconds_making"] = result["seconds"] = round(time.monotonic() - began, 2)
         if done.state == "stopped":
             _report(result, as_json)
-            output.say(f"Stopped. To go on: claywright run --resume {done.id}")
+            output.say(f"Stopped. To go on: {_again(done)}")
             raise typer.Exit(130)
+        if part is not None:
+            _end_shard(result, as_json, strict)
+            return
         if no_push or not result["counts"]["answered"]:
             _report(result, as_json)
             _end(result, strict)
@@ -180,8 +204,23 @@ def _generate(
     except ClaywrightError as error:
         if workspace.store.runs.get(run.id).state not in ("paused", "stopped"):
             raise
-        error.terminal = _also(error, f"What was made is kept. To go on: claywright run --resume {run.id}")
+        error.terminal = _also(error, f"What was made is kept. To go on: {_again(run)}")
         raise
+
+
+def _again(run: Run) -> str:
+    """What to type to go on with a run."""
+    return "the same command again" if run.shard else f"claywright run --resume {run.id}"
+
+
+def _end_shard(result: dict[str, Any], as_json: bool, strict: bool) -> None:
+    """The end of a shard: where its store is, and what to do with it. One to which no unit falls has nothing to make."""
+    _report(result, as_json)
+    if result["counts"]["units"]:
+        _end(result, strict)
+    if not as_json:
+        output.show(f"Shard {result['shard']} is in {result['store']}")
+        output.show(f"When all shards are done: claywright merge {Path(result['store']).parent / '*'}")
 
 
 def _end(result: dict[str, Any], strict: bool) -> None:
@@ -220,6 +259,7 @@ def _result(store: Store, run: Run, watched: output.Watched) -> dict[str, Any]:
         "run": run.id,
         "state": run.state,
         "reason": run.reason,
+        **({"shard": run.shard, "store": str(store.db.path.parent)} if run.shard else {}),
         "counts": asdict(store.runs.counts(run.id)),
         "dropped": store.runs.drop_reasons(run.id),
         "marked": store.rows.marked(run.id),
@@ -260,7 +300,8 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
     if len(result["failures"]) > 10:
         output.show(f"and {len(result['failures']) - 10} more failures: claywright runs {result['run']}")
     if result["failures"]:
-        output.show(f"To try what failed again: claywright run --resume {result['run']} --retry-failed")
+        again = "the same command again, with" if "shard" in result else f"claywright run --resume {result['run']}"
+        output.show(f"To try what failed again: {again} --retry-failed")
     if result["reason"]:
         output.show(result["reason"])
     if "sent" in result:

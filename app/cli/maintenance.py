@@ -1,11 +1,14 @@
 """The store as a file: a copy of it, less of it."""
 
+import asyncio
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app import workflow
 from app.cli import output
 from app.cli.options import AsJson, RunId, app, opened
 from app.errors import RunError
@@ -30,6 +33,39 @@ def backup(
             output.show(
                 f"{path}: {maintenance.readable(size)}. To use it: put it in a data folder of its own, named claywright.db, and"
                 " name that folder with --data."
+            )
+
+
+@app.command()
+def merge(
+    context: typer.Context,
+    stores: Annotated[
+        list[Path],
+        typer.Argument(metavar="STORE...", help="Stores of 'claywright run --shard', or the folders that hold them."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Bring the shards of a run into this store; what is there already is not doubled."""
+    with opened(context) as workspace:
+        merged = asyncio.run(workflow.merge(workspace, stores))
+        run, counts = merged.run, merged.counts
+        if as_json:
+            result = {"run": run.id, "state": run.state, "reason": run.reason, "counts": asdict(counts)}
+            output.show_json(
+                result | {"merged": [asdict(part) for part in merged.parts], "lacking": list(merged.lacking)}
+            )
+            return
+        for part in merged.parts:
+            output.show(
+                f"Shard {part.shard}: {part.rows} rows of {part.units} units, {part.answers} answers"
+                + (f"; {part.completed} rows of before completed" if part.completed else "")
+                + ("" if part.done else "; it is not finished, and merged as far as it is")
+            )
+        output.show(f"Run {run.id}: {counts.answered} rows, {counts.ratings} ratings")
+        if run.reason:
+            output.show(f"{run.reason[0].upper()}{run.reason[1:]}")
+            output.show(
+                f"To merge what is finished later: the same command again. To do the rest here: claywright run --resume {run.id}"
             )
 
 

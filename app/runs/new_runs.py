@@ -5,11 +5,12 @@ import secrets
 from dataclasses import replace
 from datetime import datetime
 
+from app.errors import RunError
 from app.inputs import inputs
 from app.inputs.files import OutOfTime, within
 from app.inputs.known_inputs import Counted
 from app.recipe import Recipe, recipe_of, recipe_text
-from app.runs import row_edits
+from app.runs import row_edits, shards
 from app.runs.permissions import Permissions, models_of
 from app.runs.run_recipes import keep, same_rows
 from app.runs.units import number_of_units
@@ -18,20 +19,25 @@ from app.store.runs import Run
 from app.workspace import Workspace
 from tasks.types import without_surrogates
 
-SEEDS = 2**31
 CHECKED_WITHIN = 10.0
 """Seconds that a new run takes to look for what is wrong with its inputs; a long one shows the rest when it is read."""
 
 
-def new_run(workspace: Workspace, recipe: Recipe) -> Run:
+def new_run(workspace: Workspace, recipe: Recipe, *, run_id: str = "", shard: str = "") -> Run:
     """A run with nothing done yet. Its inputs are read first, so that what is wrong with them shows now.
 
-    Raises SettingsError or InputError.
+    Where its id is given, its seed is told from that, unless the recipe has one. Raises SettingsError, InputError, or RunError
+    where there is a run of that id.
     """
     store, known = workspace.store, workspace.inputs
-    seed = secrets.randbelow(SEEDS) if recipe.seed is None else recipe.seed
+    if run_id:
+        if store.runs.known(shards.checked_id(run_id)) is not None:
+            raise RunError(f"There is a run {run_id} already.", terminal=f"To go on: claywright run --resume {run_id}")
+        seed = shards.seed(recipe, run_id)
+    else:
+        seed = secrets.randbelow(shards.SEEDS) if recipe.seed is None else recipe.seed
     slug = "".join(c if c.isalnum() else "-" for c in recipe.name.lower()).strip("-")[:40] or "run"
-    run_id = f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    run_id = run_id or f"{slug}-{datetime.now():%y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     counted, left_out = None, list[str]()
     with contextlib.suppress(OutOfTime):
         units = number_of_units(recipe, left_out.append, within(CHECKED_WITHIN), known)
@@ -40,7 +46,7 @@ def new_run(workspace: Workspace, recipe: Recipe) -> Run:
     Permissions(workspace.settings.data).allow_inputs(recipe.inputs, models_of(recipe))
     content = inputs.fingerprint(recipe.inputs, known=known)
     run = store.runs.create(
-        run_id, without_surrogates(recipe.name), workspace.settings.owner, recipe_text(recipe), seed, content
+        run_id, without_surrogates(recipe.name), workspace.settings.owner, recipe_text(recipe), seed, content, shard
     )
     if counted is not None:
         known.keep_count(run.id, counted)

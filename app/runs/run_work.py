@@ -9,6 +9,7 @@ from app.recipe import Recipe, recipe_of, recipe_text
 from app.runs import row_checks, row_edits
 from app.runs.runner import RunExecutor
 from app.runs.session import outcome, worked, writes
+from app.runs.shards import Shard
 from app.runs.units import most_rows, number_of_units, those_worked, units_of
 from app.store.runs import Run
 from app.workspace import Workspace
@@ -37,7 +38,8 @@ async def work_run(
     recipe = recipe or recipe_of(run)
     before = ("stopped", "interrupted") if run.state == "running" else (run.state, run.reason)
     what = "rate" if only_worked else "work"
-    async with worked(workspace, run, recipe, what) as execution:
+    share = replace(recipe, budget=Shard.parse(run.shard).share(recipe.budget)) if run.shard else recipe
+    async with worked(workspace, run, share, what) as execution:
         store.runs.set(run.id, recipe=recipe_text(recipe), state="running", reason="")
         try:
             store.rows.reopen(
@@ -67,7 +69,7 @@ async def _work_units(
         watch(execution, None)
     with contextlib.suppress(Stopped):  # it ends in `execution.work`, as anything else that was stopped
         watch(execution, await asyncio.to_thread(_most_rows, workspace, run, execution))
-    units = units_of(recipe, still=execution.still)
+    units = units_of(recipe, still=execution.still, shard=run.shard)
     await execution.work(those_worked(units, indexes) if only_worked else units)
 
 
@@ -78,10 +80,10 @@ def _most_rows(workspace: Workspace, run: Run, execution: RunExecutor) -> int | 
     """
     recipe, known = execution.recipe, workspace.inputs
     if (counted := known.take_count(run.id, recipe.task, recipe.inputs)) is None:
-        return most_rows(recipe, number_of_units(recipe, workspace.report, execution.still, known))
+        return most_rows(recipe, number_of_units(recipe, workspace.report, execution.still, known), run.shard)
     for sentence in counted.left_out:
         workspace.report(sentence)
-    return most_rows(recipe, counted.units)
+    return most_rows(recipe, counted.units, run.shard)
 
 
 async def preview_run(workspace: Workspace, run: Run, watch: Watch, rows: int) -> Run:
@@ -93,7 +95,7 @@ async def preview_run(workspace: Workspace, run: Run, watch: Watch, rows: int) -
         store.runs.set(run.id, reason="")
         execution.engine.watched = True
         watch(execution, few.rows)
-        await execution.work(units_of(few, still=execution.still))
+        await execution.work(units_of(few, still=execution.still, shard=run.shard))
     return _afterwards(workspace, run, execution)
 
 

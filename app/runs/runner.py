@@ -78,7 +78,10 @@ class RunExecutor:
         self.judge = judge_of(self.recipe.rating) if self.recipe.rating else None
         self.judge_id = self.judge.identity(self.labeller.identity) if self.judge and self.labeller else ""
         task = self.recipe.task
-        self.quota = Quota(self.recipe.rows, task.rows_per_unit, task.draws or task.endless)
+        rows = (
+            None if self.run.shard else self.recipe.rows
+        )  # a shard works only units that are wanted, with all their rows
+        self.quota = Quota(rows, task.rows_per_unit, task.draws or task.endless)
         self.in_order = task.near_duplicate is not None or task.round > 0
         self.turns = InOrder()
         self.pool: DedupPool | None = None

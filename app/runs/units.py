@@ -6,6 +6,7 @@ from app.inputs import inputs
 from app.inputs.files import Still, go_on
 from app.inputs.known_inputs import KnownInputs
 from app.recipe import Recipe
+from app.runs.shards import Shard
 from app.services import Say
 from app.workspace import silent
 from tasks.errors import InputError
@@ -13,14 +14,15 @@ from tasks.types import Unit
 
 
 def units_of(
-    recipe: Recipe, report: Say = silent, still: Still = go_on, known: KnownInputs | None = None
+    recipe: Recipe, report: Say = silent, still: Still = go_on, known: KnownInputs | None = None, shard: str = ""
 ) -> Iterator[Unit]:
-    """The units, read as they are asked for. `report` is told which files of a folder or a zip are left out.
+    """The units, read as they are asked for; of a `shard` its own. `report` is told which files of a folder or a zip are left out.
 
     `still` is called while the input is read, and may raise to end that. Raises InputError.
     """
     rows = inputs.rows(recipe.inputs, recipe.task.required_columns(), report, still, known)
-    yield from recipe.task.units(rows, recipe.inputs.columns)
+    units = recipe.task.units(rows, recipe.inputs.columns)
+    yield from Shard.parse(shard).units(units, recipe) if shard else units
 
 
 def number_of_units(
@@ -36,8 +38,10 @@ def number_of_units(
     return sum(1 for _ in units)
 
 
-def most_rows(recipe: Recipe, units: int | None) -> int | None:
-    """How many rows a recipe gives at most, from so many units; None if that can't be told."""
+def most_rows(recipe: Recipe, units: int | None, shard: str = "") -> int | None:
+    """How many rows a recipe, or a shard of it, gives at most, from so many units; None if that can't be told."""
+    if shard:
+        return Shard.parse(shard).most_rows(recipe, units)
     if units is None:
         return recipe.rows
     rows = units * recipe.task.rows_per_unit

@@ -624,6 +624,23 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
     )
 
 
+def m020_shards(connection: sqlite3.Connection) -> None:
+    """Runs that are worked in parts, each in a store of its own, and merged."""
+    _each(
+        connection,
+        """
+        -- the part of a run that this store works, as 3/8; '' for all of it
+        ALTER TABLE runs ADD COLUMN shard TEXT NOT NULL DEFAULT '';
+        -- the shard that a working was brought along with; '' for one of this store
+        ALTER TABLE workings ADD COLUMN shard TEXT NOT NULL DEFAULT '';
+        -- the shards that were merged into a run, and the run's state in their store when that was done last
+        CREATE TABLE merged(
+          run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, shard TEXT NOT NULL, state TEXT NOT NULL,
+          created TEXT NOT NULL, PRIMARY KEY(run, shard)) WITHOUT ROWID;
+        """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -644,6 +661,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m017_preferences,
     m018_checks,
     m019_evidence,
+    m020_shards,
 ]
 
 

@@ -66,6 +66,8 @@ class Run:
     updated: str
     worker: str | None
     heartbeat: float | None
+    shard: str = ""
+    """The part of the run that this store works, as "3/8"; "" for all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,12 @@ class Runs:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def create(self, run_id: str, name: str, owner: str, recipe: str, seed: int, inputs: str) -> Run:
+    def create(self, run_id: str, name: str, owner: str, recipe: str, seed: int, inputs: str, shard: str = "") -> Run:
         def write(c: sqlite3.Connection) -> None:
             c.execute(
-                "INSERT INTO runs(id, name, owner, recipe, seed, state, inputs, created, updated) VALUES(?,?,?,?,?,?,?,?,?)",
-                (run_id, name, owner, recipe, seed, "draft", inputs, now(), now()),
+                "INSERT INTO runs(id, name, owner, recipe, seed, state, inputs, created, updated, shard)"
+                " VALUES(?,?,?,?,?,?,?,?,?,?)",
+                (run_id, name, owner, recipe, seed, "draft", inputs, now(), now(), shard),
             )
 
         self.db.write(write)
@@ -109,6 +112,11 @@ class Runs:
         if not rows:
             raise RunError(f"There is no run '{run_id}'.", terminal="'claywright runs' lists those that there are.")
         return Run(**dict(rows[0]))
+
+    def known(self, run_id: str) -> Run | None:
+        """The run of that very id, if there is one."""
+        rows = self.db.all("SELECT * FROM runs WHERE id=?", run_id)
+        return Run(**dict(rows[0])) if rows else None
 
     def of_row(self, row_id: str) -> Run:
         """The run that a row belongs to."""

@@ -25,12 +25,14 @@ from app.store.rows import Rows
 from app.store.runs import Runs
 from app.store.usage import UsageLog
 
+FILE = "claywright.db"
+
 
 class Store:
     """Opens (and brings up to date) the store of a data folder. Raises StoreError. Use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
-        self.db = Database(folder / "claywright.db")
+    def __init__(self, folder: Path, file: str = FILE) -> None:
+        self.db = Database(folder / file)
         self.runs = Runs(self.db)
         self.usage = UsageLog(self.db)
         self.rows = Rows(self.db)

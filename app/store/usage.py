@@ -55,12 +55,14 @@ class UsageLog:
         """A process begins to work on the run. What one took that died meanwhile is first told from its answers."""
 
         def write(c: sqlite3.Connection) -> int:
-            seed = c.execute("SELECT seed FROM runs WHERE id=?", (run_id,)).fetchone()["seed"]
-            for left in c.execute("SELECT id, noted FROM workings WHERE run=? AND open", (run_id,)).fetchall():
-                _recover(c, left["id"], left["noted"], seed)
+            _end_those_left(c, run_id)
             return _begin(c, run_id, what)
 
         return self.db.write(write)
+
+    def end_those_left(self, run_id: str) -> None:
+        """Ends what a process began that died, as it is told from its answers. Only for who holds the run."""
+        self.db.write(lambda c: _end_those_left(c, run_id))
 
     def begin_beside(self, run_id: str, what: str) -> int:
         """An entry for calls beside the work on a run, which others may be at; never taken for one of a process that died."""
@@ -115,6 +117,12 @@ def _sum_up(c: sqlite3.Connection, working: int) -> None:
         f"{name}=(SELECT coalesce(sum({name}), 0) FROM spent WHERE working=workings.id)" for name in _OF_WORKING
     )
     c.execute(f"UPDATE workings SET {sums} WHERE id=?", (working,))
+
+
+def _end_those_left(c: sqlite3.Connection, run_id: str) -> None:
+    seed = c.execute("SELECT seed FROM runs WHERE id=?", (run_id,)).fetchone()["seed"]
+    for left in c.execute("SELECT id, noted FROM workings WHERE run=? AND open", (run_id,)).fetchall():
+        _recover(c, left["id"], left["noted"], seed)
 
 
 def _recover(c: sqlite3.Connection, working: int, noted: str, seed: int) -> None:
