@@ -40,8 +40,9 @@ class GivenKeys(Keys):
         """Raises SettingsError where the same model at the same address has another key."""
         if not key:
             return
-        if self._given.setdefault((spec.address, spec.model), key) != key:
-            raise SettingsError(f"{spec.model} at {spec.address} was given two different keys. Give it one.")
+        for each in spec.each:
+            if self._given.setdefault((each.address, spec.model), key) != key:
+                raise SettingsError(f"{spec.model} at {each.address} was given two different keys. Give it one.")
 
     def take(self, other: "GivenKeys", spec: ModelSpec) -> None:
         """The key that another one has for a model."""
