@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app import workflow
+from app.api.llms import LLM
 from app.api_keys import Keys, TypedKeys
 from app.config import settings
 from app.recipe import Recipe, example, parse, to_toml
@@ -19,6 +20,7 @@ from app.runs.permissions import Permissions
 from app.runs.run_recipes import same_rows
 from app.store.runs import Run
 from app.store.store import Store
+from app.web import form_values
 from app.workspace import silent
 from tasks.engine.addresses import Addresses
 from tasks.engine.budget import Account, Budget
@@ -146,6 +148,50 @@ def test_a_typed_key_is_for_all_addresses() -> None:
     assert not keys.holds(spec.each[1])
 
 
+# -- on the page and in Python
+
+
+def test_the_page_shows_the_first_address_and_then_the_others() -> None:
+    filled = form_values.fill_model(recipe(URLS).generator)
+    assert (filled["url"], filled["urls"], filled["preset"]) == (URLS[0], URLS[1], form_values.OWN_ADDRESS)
+    assert form_values.model_of(filled, "generator") == recipe(URLS).generator
+    assert form_values.model_of({**filled, "urls": " \n"}, "generator") == recipe(URLS[:1]).generator
+    typed = form_values.model_of({**filled, "key_env": form_values.TYPED}, "generator")
+    assert typed.key_env == "KEY_FOR_ONE_EXAMPLE"
+    assert form_values.fill_model(typed)["key_env"] == form_values.TYPED
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence", "field"),
+    [
+        ({"urls": URLS[0]}, "twice", "urls"),
+        ({"urls": "nonsense"}, "not a web address", "urls"),
+        ({"preset": "vllm"}, "choose “Another address”", "urls"),
+        ({"preset": "vllm", "url": ""}, "choose “Another address”", "url"),
+        ({"model": ""}, "needs its name", "model"),
+    ],
+)
+def test_what_is_wrong_with_addresses_is_said_at_their_field(
+    changed: dict[str, str], sentence: str, field: str
+) -> None:
+    filled = {**form_values.fill_model(recipe(URLS).generator), **changed}
+    with pytest.raises(form_values.FormError) as raised:
+        form_values.model_of(filled, "generator")
+    assert sentence in str(raised.value) and raised.value.field == f"generator.{field}"
+
+
+def test_a_trial_is_of_the_addresses_that_were_tried() -> None:
+    one, two = (ModelSpec(urls=tuple(urls), model="m") for urls in (URLS, URLS[:1]))
+    assert one.with_addresses != two.with_addresses
+    alone = ModelSpec(url=URLS[0], model="m")
+    assert alone.with_addresses == alone.identity
+
+
+def test_a_model_in_python_takes_several_addresses() -> None:
+    llm = LLM("fake", base_url=URLS, api_key="hidden")
+    assert llm.spec.urls == tuple(URLS) and [llm.keys.of(each) for each in llm.spec.each] == ["hidden"] * 2
+
+
 # -- who is asked
 
 
@@ -190,13 +236,15 @@ def test_what_one_fails_another_answers(error: type[Exception]) -> None:
 def test_a_server_that_is_gone_is_tried_by_one_call_at_a_time_and_comes_back() -> None:
     async def doing() -> None:
         gone = at(1, failing(3, lambda: Unreachable("Gone.")), concurrency=1)
-        pool, here = pooled(gone, at(2)), engine()
+        told = list[str]()
+        pool, here = Addresses([gone, at(2)], "urls|fake", told.append), engine()
         health = pool.servers[0].health
         while health.away or not gone.sent:
             await here.bind(pool, f"{len(here.tallies)}{here.tally.answered}").complete("a")
             health._next_try = 0.0  # as if the wait were over
         assert len(gone.sent) == 4 and gone.most_inside == 1
         assert here.tally.failed_attempts == 3
+        assert told == ["http://1 is passed over until it is back: Gone.", "http://1 answers again."]
 
     run(doing())
 

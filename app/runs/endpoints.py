@@ -73,7 +73,7 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpo
     Raises SettingsError for a missing key or model name, ServiceError if the built-in model does not start.
     """
     if spec.urls:
-        return Addresses([endpoint(each, settings, say, keys) for each in spec.each], spec.identity)
+        return Addresses([endpoint(each, settings, say, keys) for each in spec.each], spec.identity, say)
     if spec.preset == "scripted":
         return ScriptedEndpoint(name=spec.model or "scripted", concurrency=spec.concurrency)
     if spec.preset == "local":

@@ -30,6 +30,8 @@ class Health:
     calls: int = 0
     trouble: str = ""
     """Why it is passed over, in words; "" while it answers."""
+    is_told: bool = False
+    """True where somebody was told that it is passed over."""
     _faults: int = 0
     _wait: float = 0.0
     _next_try: float = 0.0
@@ -38,6 +40,11 @@ class Health:
     @property
     def away(self) -> bool:
         return bool(self.trouble)
+
+    @property
+    def is_away_for_long(self) -> bool:
+        """True from the first look on that did not find it back."""
+        return self.away and self._wait > BACKOFF
 
     @property
     def due(self) -> bool:
@@ -118,6 +125,8 @@ class Addresses:
     endpoints: Sequence[Endpoint]
     identity: str
     servers: list[Server] = field(init=False)
+    say: Callable[[str], None] = lambda message: None
+    """Told which server is passed over for longer, and which is back."""
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -175,6 +184,7 @@ class Addresses:
                 answer = await ask(server.endpoint)
             except CallFailed as error:
                 health.failed(error, sent)
+                self._tell(server)
                 failed.append(server)
                 if isinstance(error, TimedOut):
                     raise
@@ -187,6 +197,7 @@ class Addresses:
                 raise
             else:
                 health.answered()
+                self._tell(server)
                 return replace(answer, server=server.address)
             finally:
                 health.leave(is_trial)
@@ -246,6 +257,14 @@ class Addresses:
             f"None of the {len(self.servers)} addresses of {self.name} answers: {why}. "
             "Are the servers running, are the addresses right?"
         )
+
+    def _tell(self, server: Server) -> None:
+        health = server.health
+        if health.is_told and not health.away:
+            self.say(f"{server.address} answers again.")
+        elif not health.is_told and health.is_away_for_long:
+            self.say(f"{server.address} is passed over until it is back: {health.trouble}")
+        health.is_told = health.away and (health.is_told or health.is_away_for_long)
 
     def _wake(self) -> None:
         """Lets those look again who wait for a place."""

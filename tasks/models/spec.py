@@ -255,6 +255,11 @@ class ModelSpec:
         return whole.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
 
     @property
+    def with_addresses(self) -> str:
+        """Names the model as it is served now: another one where an address is added."""
+        return f"{' '.join(self.urls)}|{self.model}" if self.urls else self.identity
+
+    @property
     def whole_query(self) -> dict[str, str]:
         """What stands behind the ? of each address."""
         return {**dict(parse_qsl(_query(self.url))), **self.query}
