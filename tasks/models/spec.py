@@ -50,7 +50,7 @@ class ModelSpec:
         (),
         "In place of url: addresses of several servers of the same model, which share its calls, the least busy first.",
         label="More addresses",
-        page="Servers of the same model, one address a line: calls go to whichever is least busy.",
+        page="More servers of the same model: calls go to whichever is least busy.",
     )
     model: str = setting("", "The model's name at that endpoint.")
     key_env: str = setting("", "Name of the environment variable that holds the key.", label="Key from")
