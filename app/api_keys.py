@@ -41,14 +41,15 @@ class TypedKeys(Keys):
         self._typed: dict[str, str] = {}
 
     def type(self, spec: ModelSpec, key: str) -> None:
-        """Holds a key for the endpoint of `spec`; an empty one takes it away."""
-        if key.strip():
-            self._typed[spec.address] = key.strip()
-        else:
-            self._typed.pop(spec.address, None)
+        """Holds a key for the endpoint of `spec`, at each of its addresses; an empty one takes it away."""
+        for each in spec.each:
+            if key.strip():
+                self._typed[each.address] = key.strip()
+            else:
+                self._typed.pop(each.address, None)
 
     def holds(self, spec: ModelSpec) -> bool:
-        return spec.address in self._typed
+        return all(each.address in self._typed for each in spec.each)
 
     def of(self, spec: ModelSpec) -> str | None:
         return self._typed.get(spec.address) or super().of(spec)

@@ -107,6 +107,12 @@ class Recipe:
                 f"[export] checks names '{unknown[0]}', and no check is called so. Known: {', '.join(names) or 'none'}.",
                 setting="export.checks",
             )
+        if self.embedder is not None and self.embedder.urls:
+            raise SettingsError(
+                "[embedder] takes one url: several urls are for models that write or rate.",
+                setting="embedder.urls",
+                page="The model for “find similar” takes one address.",
+            )
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
             raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.", setting="rows")
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:

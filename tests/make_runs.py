@@ -119,8 +119,17 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
     store.verdicts.forget(dataset, {verdict.response_id for verdict in verdicts}, "9999")
 
 
+def before_shards(connection: sqlite3.Connection) -> None:
+    """Takes out of a store what the migration `shards` brought, and those behind it."""
+    for name in ("served", "merged"):
+        connection.execute(f"DROP TABLE {name}")
+    for table in ("runs", "workings"):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN shard")
+
+
 def before_evidence(connection: sqlite3.Connection) -> None:
-    """Takes out of a store what the migration `evidence` brought."""
+    """Takes out of a store what the migration `evidence` brought, and those behind it."""
+    before_shards(connection)
     for index, column in (("pushed_moved", "moved"), ("pushed_shared", "reviewers")):
         connection.execute(f"DROP INDEX {index}")
         connection.execute(f"ALTER TABLE pushed DROP COLUMN {column}")

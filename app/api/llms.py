@@ -40,8 +40,9 @@ class GivenKeys(Keys):
         """Raises SettingsError where the same model at the same address has another key."""
         if not key:
             return
-        if self._given.setdefault((spec.address, spec.model), key) != key:
-            raise SettingsError(f"{spec.model} at {spec.address} was given two different keys. Give it one.")
+        for each in spec.each:
+            if self._given.setdefault((each.address, spec.model), key) != key:
+                raise SettingsError(f"{spec.model} at {each.address} was given two different keys. Give it one.")
 
     def take(self, other: "GivenKeys", spec: ModelSpec) -> None:
         """The key that another one has for a model."""
@@ -64,22 +65,23 @@ class GivenKeys(Keys):
 class LLM:
     """A model at any OpenAI-compatible endpoint.
 
-    model: its name there. base_url: the address, up to and with /v1. api_key: None takes none. tokenizer_id: where Magpie
-    finds the chat template (a model on the Hub, a folder), where the server does not tell it; magpie_pre_query_template is a
-    family's name for the same. generation_kwargs: max_new_tokens, temperature, top_p, do_sample, stop_sequences, and those
-    that go to the endpoint as they are (frequency_penalty, seed, top_k, ...); the first three may also be given by
-    themselves. max_new_tokens (tokens of one answer) is 1024 unless said. num_threads: most calls at the same time. timeout:
-    seconds for one call. requests_per_minute and tokens_per_minute are kept where given. task: what the model is to do in a
-    generator and labeller pipeline. prompt_format, max_retries and the like are accepted: the endpoint's own chat template
-    forms the prompt, and what can pass is tried again by itself. Raises SettingsError.
+    model: its name there. base_url: the address, up to and with /v1, or those of several servers of the model.
+    api_key: None takes none. tokenizer_id: where Magpie finds the chat template (a model on the Hub, a folder), where
+    the server does not tell it; magpie_pre_query_template is a family's name for the same. generation_kwargs:
+    max_new_tokens, temperature, top_p, do_sample, stop_sequences, and those that go to the endpoint as they are
+    (frequency_penalty, seed, top_k, ...); the first three may also be given by themselves. max_new_tokens (tokens of
+    one answer) is 1024 unless said. num_threads: most calls at the same time. timeout: seconds for one call.
+    requests_per_minute and tokens_per_minute are kept where given. task: what the model is to do in a generator and
+    labeller pipeline. prompt_format, max_retries and the like are accepted: the endpoint's own chat template forms
+    the prompt, and what can pass is tried again by itself. Raises SettingsError.
 
     >>> LLM("qwen2.5", base_url="http://localhost:8000/v1", generation_kwargs={"temperature": 0.7}).spec.temperature
     0.7
     """
 
     def __init__(
-        self, model: str = "", *, base_url: str = "", api_key: str | None = None, tokenizer_id: str | None = None,
-        magpie_pre_query_template: str | None = None, use_magpie_template: bool = False,
+        self, model: str = "", *, base_url: str | Sequence[str] = "", api_key: str | None = None,
+        tokenizer_id: str | None = None, magpie_pre_query_template: str | None = None, use_magpie_template: bool = False,
         generation_kwargs: Mapping[str, Any] | None = None, max_new_tokens: int | None = None,
         temperature: float | None = None, top_p: float | None = None, num_threads: int | None = None,
         timeout: float = 120.0, requests_per_minute: int = 0, tokens_per_minute: int = 0, task: Any = None,
@@ -94,7 +96,7 @@ class LLM:
         family = magpie_pre_query_template
         template = FAMILIES.get(family, family) if family else tokenizer_id
         values: dict[str, Any] = {
-            "preset": preset, "url": base_url, "model": model, "template": template or "", "timeout": timeout,
+            "preset": preset, "model": model, **_where(base_url), "template": template or "", "timeout": timeout,
             "requests_per_minute": requests_per_minute, "tokens_per_minute": tokens_per_minute,
             "concurrency": num_threads or 16,
         }  # fmt: skip
@@ -264,6 +266,11 @@ def _refuse(name: str, model: Any) -> NoReturn:
         f'Ollama, ...) and use LLM(model="{called}", base_url="http://localhost:8000/v1"), or use LocalLLM(), the built-in '
         "small model."
     )
+
+
+def _where(base_url: str | Sequence[str]) -> dict[str, Any]:
+    """One address, or several of the same model."""
+    return {"url": base_url} if isinstance(base_url, str) else {"urls": tuple(base_url)}
 
 
 def sampled(values: Mapping[str, Any]) -> dict[str, Any]:

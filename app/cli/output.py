@@ -144,6 +144,20 @@ def work(coroutine: Coroutine[Any, Any, Run], watched: Watched) -> Run:
     return asyncio.run(inside())
 
 
+def servers_of(store: Store, run: Run) -> list[dict[str, Any]]:
+    """What each server answered, of models that have several addresses."""
+    return [
+        {
+            "server": served.server,
+            "calls": served.answered,
+            "prompt_tokens": served.prompt_tokens,
+            "completion_tokens": served.completion_tokens,
+            "tokens_a_second": round(served.tokens_a_second, 1),
+        }
+        for served in store.usage.served(run.id)
+    ]
+
+
 def checks_of(store: Store, run: Run) -> list[dict[str, Any]]:
     """How the responses of a run fare under its checks."""
     return [asdict(standing) for standing in standings(store, run)]

@@ -31,6 +31,7 @@ def runs(
             listed[0]["failures"] = [{"what": what, "why": why} for what, why in store.rows.failures(selected[0].id)]
             listed[0]["dropped_because"] = store.runs.drop_reasons(selected[0].id)
             listed[0]["marked"] = store.rows.marked(selected[0].id)
+            listed[0]["servers"] = output.servers_of(store, selected[0])
             listed[0]["checks"] = output.checks_of(store, selected[0])
         if as_json:
             output.show_json({"runs": listed})
@@ -47,6 +48,10 @@ def runs(
             output.show(f"  dropped {number}: {reason}")
         for mark, number in listed[0].get("marked", {}).items() if run_id else ():
             output.show(f"  marked {number}: {mark}, {MEANINGS[mark]}")
+        for server in listed[0].get("servers", []) if run_id else ():
+            output.show(
+                f"  {server['server']} answered {server['calls']:,} calls, {server['tokens_a_second']:,} tokens a second"
+            )
         for line in output.checks(listed[0].get("checks", [])) if run_id else ():
             output.show(f"  {line}")
         for failure in listed[0].get("failures", []) if run_id else ():

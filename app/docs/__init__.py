@@ -20,6 +20,7 @@ TOPICS = (
     "quality",
     "export",
     "python",
+    "scale",
     "reliability",
     "security",
 )

@@ -82,11 +82,15 @@ def _settings(check: Check) -> str:
 
 def _public(spec: ModelSpec) -> ModelSpec:
     """The same without what could be a secret in an address or in the fields of the request, or a folder of this machine."""
-    parts = urlsplit(spec.url)
-    url = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    url, urls = _address(spec.url), tuple(map(_address, spec.urls))
     extra = {name: value for name, value in spec.extra.items() if _is_sampling(name, value)}
     template = _name(spec.template) if _is_here(spec.template) else spec.template
-    return replace(spec, url=url, model=_model(spec), key_env="", extra=extra, template=template)
+    return replace(spec, url=url, urls=urls, model=_model(spec), key_env="", extra=extra, template=template)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _is_sampling(name: str, value: Any) -> bool:

@@ -11,6 +11,7 @@ from app.config import Settings
 from app.runs.permissions import Permissions
 from app.services import Say
 from tasks import local as local_model
+from tasks.engine.addresses import Addresses
 from tasks.errors import EndpointRefused, SettingsError, Unreachable
 from tasks.models.base import Completion, Endpoint, Kind
 from tasks.models.openai import OpenAIEndpoint
@@ -71,6 +72,8 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpo
 
     Raises SettingsError for a missing key or model name, ServiceError if the built-in model does not start.
     """
+    if spec.urls:
+        return Addresses([endpoint(each, settings, say, keys) for each in spec.each], spec.identity, say)
     if spec.preset == "scripted":
         return ScriptedEndpoint(name=spec.model or "scripted", concurrency=spec.concurrency)
     if spec.preset == "local":
@@ -88,3 +91,9 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpo
             setting="model",
         )
     return OpenAIEndpoint(spec, key=key, refused=keys.refused(spec))
+
+
+def servers_of(model: Endpoint) -> list[OpenAIEndpoint]:
+    """The endpoints over HTTP that serve a model: one for each of its addresses."""
+    endpoints = model.endpoints if isinstance(model, Addresses) else [model]
+    return [each for each in endpoints if isinstance(each, OpenAIEndpoint)]

@@ -1,16 +1,17 @@
 """Trying out a model before a run: what a probe finds, and one real answer."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.api_keys import Keys
 from app.config import Settings
-from app.runs.endpoints import endpoint
+from app.runs.endpoints import endpoint, servers_of
 from app.services import Say
 from app.store.store import Store
-from tasks.errors import ClaywrightError, ModelError
+from tasks.errors import ClaywrightError, ModelError, Unreachable
 from tasks.models.base import Capabilities, Streaming
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.probe import listed
@@ -20,6 +21,7 @@ PATIENCE = 60.0
 LISTED_WITHIN = 20.0
 QUESTION = "Write one sentence about a river."
 LONGEST = 48
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ async def list_models(spec: ModelSpec, settings: Settings, keys: Keys) -> tuple[
     except ClaywrightError:
         return ()
     try:
-        return await listed(there) if isinstance(there, OpenAIEndpoint) else ()
+        for server in servers_of(there):
+            with contextlib.suppress(Unreachable):
+                return await listed(server)
+        return ()
     except ClaywrightError:
         return ()
     finally:
@@ -81,9 +86,12 @@ async def try_out(
     except ClaywrightError as error:
         return ModelCheck(trouble=str(error))
     tried.remember_in(store.call_cache)
-    if isinstance(tried, OpenAIEndpoint):
-        tried.watched = True
+    servers = servers_of(tried)
+    for server in servers:
+        server.watched = True
     try:
+        if len(servers) > 1 and (trouble := await _not_served(servers)):
+            return ModelCheck(trouble=trouble)
         capabilities = await tried.probe()
         began = time.monotonic()
         body = tried.request("chat", [{"role": "user", "content": QUESTION}], {"max_tokens": LONGEST})
@@ -100,8 +108,27 @@ async def try_out(
         await tried.close()
     text = answer.text.strip() or (answer.reasoning or "").strip() or f"({answer.why_empty})"
     warning, differences = "", tuple[str, ...]()
-    if isinstance(tried, OpenAIEndpoint):
-        warning, differences = tried.warning, tuple(tried.dialect.sentences)
+    if servers:
+        warning = next((server.warning for server in servers if server.warning), "")
+        differences = tuple(dict.fromkeys(sentence for server in servers for sentence in server.dialect.sentences))
     return ModelCheck(
         capabilities, text, seconds, answer.completion_tokens or 0, warning=warning, differences=differences
     )
+
+
+async def _not_served(servers: Sequence[OpenAIEndpoint]) -> str:
+    """Which of several servers can't be reached, or does not have the model, in a sentence; "" where all have it.
+
+    One that does not say what it has is taken to have it.
+    """
+    found = await asyncio.gather(*map(listed, servers), return_exceptions=True)
+    troubles = []
+    for server, names in zip(servers, found, strict=True):
+        if isinstance(names, ModelError):
+            troubles.append(str(names))
+        elif isinstance(names, BaseException):
+            raise names
+        elif names and server.spec.model not in names:
+            others = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+            troubles.append(f"{server.url} does not serve {server.spec.model}, it serves {others}.")
+    return " ".join(troubles)

@@ -108,7 +108,7 @@ class Permissions:
 
     def needs(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> list[Need]:
         """All that a recipe which stood in `folder` would do and that is to be asked for, in a fixed order."""
-        needs = [self.needed_key(spec, keys) for spec in models_of(recipe)]
+        needs = [self.needed_key(each, keys) for spec in models_of(recipe) for each in spec.each]
         if of_paths:
             needs += [self.needed_path(path, folder) for path in read_by(recipe.inputs, models_of(recipe))]
             if recipe.export.path:

@@ -6,7 +6,11 @@ from typing import Any
 from app.recipe import Recipe, recipe_of, recipe_text
 from app.store.runs import Run
 from app.store.store import Store
+from tasks.models.spec import ModelSpec
 from tasks.types import without_surrogates
+
+ANYWHERE = ("http://localhost/v1",)
+"""Stands for the addresses of a model that has several."""
 
 
 def amend(store: Store, run: Run, **parts: Any) -> Run:
@@ -34,7 +38,9 @@ def same_rows(first: Recipe, second: Recipe) -> bool:
 
 
 def _deciding(recipe: Recipe) -> tuple[object, ...]:
-    """What decides the rows of a recipe: how hard an endpoint is driven, what it costs and where its key comes from does not."""
+    """What decides the rows of a recipe: how hard an endpoint is driven, what it costs and where its key comes from does not, nor
+    which of several addresses a model has.
+    """
     alike: dict[str, Any] = {
         "key_env": "",
         "concurrency": 1,
@@ -42,5 +48,10 @@ def _deciding(recipe: Recipe) -> tuple[object, ...]:
         "tokens_per_minute": 0,
         "timeout": 1.0,
     }
-    models = [replace(spec.unpriced, **alike) for spec in (recipe.generator, *recipe.responders)]
+    models = [replace(spec.unpriced, **alike) for spec in map(_anywhere, (recipe.generator, *recipe.responders))]
     return (models, recipe.task, recipe.inputs, recipe.answering, recipe.seed)
+
+
+def _anywhere(spec: ModelSpec) -> ModelSpec:
+    """A model that has several addresses, at others."""
+    return replace(spec, urls=ANYWHERE) if spec.urls else spec

@@ -10,7 +10,7 @@ from app.inputs import inputs
 from app.inputs.files import called
 from app.recipe import Recipe
 from app.runs import pricing
-from app.runs.endpoints import NobodyEndpoint, endpoint
+from app.runs.endpoints import NobodyEndpoint, endpoint, servers_of
 from app.runs.runner import RunExecutor
 from app.store.columns import now
 from app.store.lease import working_on
@@ -23,7 +23,6 @@ from tasks.engine.engine import Engine
 from tasks.engine.retries import ANSWER_TOKENS, LENGTHS
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.base import Endpoint
-from tasks.models.openai import OpenAIEndpoint
 from tasks.models.spec import ModelSpec
 
 
@@ -59,7 +58,8 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
 
         def note(*, last: bool = False) -> None:
             when, tallies = now(), {key: replace(tally) for key, tally in list(engine.tallies.items())}
-            store.usage.note(working, done.answered, done.rated, tallies, when=when, last=last)
+            servers = {server: replace(tally) for server, tally in list(engine.servers.items())}
+            store.usage.note(working, done.answered, done.rated, tallies, servers=servers, when=when, last=last)
 
         noting = asyncio.create_task(_again_and_again(note, over))
         try:
@@ -115,8 +115,9 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
     if recipe.rating:
         store.rubric_versions.keep(recipe.rating.known[key] for key in recipe.rating.keys)
     for each in {e.identity: e for e in (generator, *responders, *([labeller] if labeller else []))}.values():
-        if isinstance(each, OpenAIEndpoint) and each.warning:
-            report(each.warning)
+        for server in servers_of(each):
+            if server.warning:
+                report(server.warning)
     return RunExecutor(store, run, recipe, Engine(store.call_cache), generator, responders, labeller)
 
 

@@ -36,7 +36,7 @@ SEEDS = 2**31
 WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,79}")
 _HOW_IT_IS_DRIVEN = (
-    "key_env", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "prompt_price", "completion_price",
+    "urls", "key_env", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "prompt_price", "completion_price",
 )  # fmt: skip
 """What of a model decides nothing about its answers."""
 _FOR_LATER = ("name", "budget", "review", "merge", "export", "embedder")

@@ -61,7 +61,7 @@ class CallCache:
             call.draw,
             call.body_hash,
             call.scope,
-            dumps({name: getattr(answer, name) for name in ANSWER}),
+            dumps(_plain(answer)),
             now(),
         )
         await self.db.add_async(Line("INSERT OR IGNORE INTO calls", values))
@@ -93,6 +93,14 @@ class CallCache:
     async def keep_dialect(self, endpoint: str, dialect: str) -> None:
         values = (endpoint, dialect, now())
         await self.db.write_async(lambda c: c.execute("INSERT OR REPLACE INTO dialects VALUES(?,?,?)", values))
+
+
+def _plain(answer: Completion) -> dict[str, object]:
+    """An answer as it is kept: which server gave it only where there were several."""
+    values = {name: getattr(answer, name) for name in ANSWER}
+    if not answer.server:
+        del values["server"]
+    return values
 
 
 class Vectors:

@@ -167,8 +167,9 @@ class _Merge:
             same = (self.run_id, self.shard, working["created"], working["what"])
             self.c.execute("DELETE FROM workings WHERE run=? AND shard=? AND created=? AND what=?", same)
             number = self.insert("workings", working, leave=("id",), shard=self.shard, open=0)
-            for spent in self.read("SELECT * FROM spent WHERE working=?", working["id"]):
-                self.insert("spent", spent, working=number)
+            for table in ("spent", "served"):
+                for line in self.read(f"SELECT * FROM {table} WHERE working=?", working["id"]):
+                    self.insert(table, line, working=number)
 
     def read(self, question: str, *values: object) -> Iterator[sqlite3.Row]:
         """Line by line from the shard's store, by a cursor of its own."""

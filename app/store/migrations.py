@@ -641,6 +641,15 @@ def m020_shards(connection: sqlite3.Connection) -> None:
     )
 
 
+def m021_servers(connection: sqlite3.Connection) -> None:
+    """Which server answered how much, of models that have several addresses."""
+    connection.execute(
+        "CREATE TABLE served(working INTEGER NOT NULL REFERENCES workings(id) ON DELETE CASCADE, server TEXT NOT NULL,"
+        " answered INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, seconds REAL NOT NULL,"
+        " PRIMARY KEY(working, server)) WITHOUT ROWID"
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -662,6 +671,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m018_checks,
     m019_evidence,
     m020_shards,
+    m021_servers,
 ]
 
 

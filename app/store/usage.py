@@ -45,6 +45,24 @@ class Usage:
     """True until it is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What one of several servers of a model answered in a run, all its workings together."""
+
+    server: str
+    answered: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    """Of all its calls together, side by side as they were."""
+    worked: float
+    """Seconds for which the run was worked, in the workings in which the server answered."""
+
+    @property
+    def tokens_a_second(self) -> float:
+        return self.completion_tokens / self.worked if self.worked else 0.0
+
+
 class UsageLog:
     """What each working of each run took."""
 
@@ -69,11 +87,28 @@ class UsageLog:
         return self.db.write(lambda c: _begin(c, run_id, what, is_open=False))
 
     def note(
-        self, working: int, rows: int, rated: int, tallies: Tallies, *, when: str = "", last: bool = False
+        self,
+        working: int,
+        rows: int,
+        rated: int,
+        tallies: Tallies,
+        *,
+        servers: Mapping[str, Tally] | None = None,
+        when: str = "",
+        last: bool = False,
     ) -> None:
-        """What a working had taken at a moment, `when` (now), by stage and model; `last`: it is over."""
+        """What a working had taken at a moment, `when` (now), by stage and model, and by server where a model has several;
+        `last`: it is over.
+        """
         at = when or now()
-        self.db.write(lambda c: _note(c, working, rows, rated, tallies, at, last))
+
+        def write(c: sqlite3.Connection) -> None:
+            _note(c, working, rows, rated, tallies, at, last)
+            for server, tally in (servers or {}).items():
+                values = (tally.answered, tally.prompt_tokens, tally.completion_tokens, tally.seconds)
+                c.execute("INSERT OR REPLACE INTO served VALUES(?,?,?,?,?,?)", (working, server, *values))
+
+        self.db.write(write)
 
     def all(self, run_id: str) -> list[Usage]:
         """What each working of a run took, all its calls together, the oldest first."""
@@ -89,6 +124,16 @@ class UsageLog:
             " WHERE run=? AND NOT (open AND ?) GROUP BY stage, model", run_id, ended,
         )  # fmt: skip
         return {(r["stage"], r["model"]): Tally(**{name: r[name] for name in _SUMS}) for r in rows}
+
+    def served(self, run_id: str) -> list[Served]:
+        """What each server answered, of models that have several; those that answered most first."""
+        rows = self.db.all(
+            "SELECT server, sum(s.answered) answered, sum(s.prompt_tokens) prompt_tokens, sum(s.completion_tokens)"
+            " completion_tokens, sum(s.seconds) seconds, sum(julianday(noted)-julianday(created))*86400 worked"
+            " FROM served s JOIN workings ON workings.id=s.working WHERE run=? GROUP BY server ORDER BY answered DESC, server",
+            run_id,
+        )
+        return [Served(**dict(r)) for r in rows]
 
 
 def _begin(c: sqlite3.Connection, run_id: str, what: str, *, is_open: bool = True) -> int:
@@ -139,6 +184,16 @@ def _recover(c: sqlite3.Connection, working: int, noted: str, seed: int) -> None
         " FROM calls WHERE created>:noted AND created<=:until AND (scope LIKE :seed||'/%' OR scope='rating') GROUP BY stage, model"
         " ON CONFLICT DO UPDATE SET sent=sent+excluded.sent, answered=answered+excluded.answered,"
         " prompt_tokens=prompt_tokens+excluded.prompt_tokens,"
+        " completion_tokens=completion_tokens+excluded.completion_tokens, seconds=seconds+excluded.seconds",
+        {"working": working, "noted": noted, "until": until, "seed": str(seed)},
+    )
+    c.execute(
+        "INSERT INTO served SELECT :working, json_extract(answer, '$.server') server, count(*),"
+        " coalesce(sum(json_extract(answer, '$.prompt_tokens')), 0),"
+        " coalesce(sum(json_extract(answer, '$.completion_tokens')), 0), coalesce(sum(json_extract(answer, '$.latency')), 0)"
+        " FROM calls WHERE created>:noted AND created<=:until AND (scope LIKE :seed||'/%' OR scope='rating')"
+        " AND server IS NOT NULL GROUP BY server"
+        " ON CONFLICT DO UPDATE SET answered=answered+excluded.answered, prompt_tokens=prompt_tokens+excluded.prompt_tokens,"
         " completion_tokens=completion_tokens+excluded.completion_tokens, seconds=seconds+excluded.seconds",
         {"working": working, "noted": noted, "until": until, "seed": str(seed)},
     )

@@ -43,6 +43,7 @@ FormValues = dict[str, Any]
 ROLES = ("generator", "labeller")
 WITHOUT_ADDRESS = ("local", "scripted")
 """The presets that have no address and no key."""
+FIRST_ADDRESS = "More addresses are servers of one model: choose “Another address”, and give the first one as Address."
 OWN_ADDRESS, TYPED = "url", "typed"
 """Choices that are no preset and no variable: an address of one's own, a key that is typed."""
 ROWS = {False: "approved", True: "unreviewed"}
@@ -240,11 +241,13 @@ def _choices(recipe: Recipe, aspects: Iterable[str]) -> list[str]:
 
 def fill_model(spec: ModelSpec) -> FormValues:
     """A model's part of the forms."""
-    key = spec.key_variable
+    key, (url, *more) = spec.key_variable, spec.urls or (spec.url,)
     return {
         **{f.name: shown(getattr(spec, f.name)) for f in fields(ModelSpec)},
+        "url": url,
+        "urls": shown(tuple(more)),
         "preset": spec.preset or OWN_ADDRESS,
-        "key_env": TYPED if spec.url and key == variable_for(spec.url) else key,
+        "key_env": TYPED if url and key == variable_for(url) else key,
     }
 
 
@@ -260,7 +263,12 @@ def model_of(filled: Mapping[str, Any], section: str) -> ModelSpec:
             f"{section}.url",
             missing=True,
         )
-    spec = _part(ModelSpec, {**values, "preset": preset, "url": url, "key_env": "" if key == TYPED else key}, section)
+    where = {"url": url}
+    if more := str(values.get("urls") or "").strip():
+        if not url:
+            raise FormError(section, FIRST_ADDRESS, f"{section}.url")
+        where = {"url": "", "urls": f"{url}\n{more}"}
+    spec = _part(ModelSpec, {**values, "preset": preset, **where, "key_env": "" if key == TYPED else key}, section)
     own = replace(spec, key_env="").key_variable
     if key == TYPED and not own and url:
         return replace(spec, key_env=variable_for(url))

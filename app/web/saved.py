@@ -146,7 +146,10 @@ def typed_keys(filled: FormValues) -> bool:
     if any(filled.get(f"{role}.key_env") == TYPED for role in ROLES):
         return True
     try:
-        return any(spec.url and spec.key_env == variable_for(spec.url) for spec in form_values.responders_of(filled))
+        return any(
+            (spec.url or spec.urls) and spec.key_env == variable_for(spec.address)
+            for spec in form_values.responders_of(filled)
+        )
     except FormError:
         return False
 

@@ -604,7 +604,7 @@ class RunView:
 
     def trial(self, spec: ModelSpec) -> ModelCheck | None:
         """What came of this browser's last trial of that model."""
-        return self.state.trials.get((self.browser, spec.identity, spec.key_variable))
+        return self.state.trials.get((self.browser, spec.with_addresses, spec.key_variable))
 
 
 def named_model(spec: ModelSpec) -> str:

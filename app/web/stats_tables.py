@@ -13,6 +13,7 @@ from app.runs.pricing import Price
 from app.runs.row_checks import Standing
 from app.store.row_search import Reason
 from app.store.runs import Run
+from app.store.usage import Served
 from app.web import stats as web_stats
 from app.web.state import AppState
 from feedback.exports.writers import protected
@@ -38,6 +39,8 @@ SPENT = (
     "for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "remembered tokens", "seconds of all calls",
     DOLLARS,
 )  # fmt: skip
+
+SERVED = ("server", "calls", "prompt tokens", "answer tokens", "tokens a second")
 
 
 def table(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> "pd.DataFrame":
@@ -206,6 +209,17 @@ def of_cost(lines: Sequence[tuple[str, str, Tally]], known: Mapping[str, Price])
     return table(SPENT, rows)
 
 
+def of_servers(served: Sequence[Served]) -> "pd.DataFrame":
+    """What each server of models with several addresses answered."""
+    return table(
+        SERVED,
+        [
+            (each.server, each.answered, each.prompt_tokens, each.completion_tokens, float(each.tokens_a_second))
+            for each in served
+        ],
+    )
+
+
 def _tally(tally: Tally) -> tuple[Cell, ...]:
     return (
         tally.sent, tally.recalled, tally.prompt_tokens, tally.completion_tokens, tally.remembered_tokens, float(tally.seconds),
@@ -273,6 +287,11 @@ def spent(state: AppState, run: Run) -> list[tuple[str, str, Tally]]:
     return web_stats.spent(state.store, run, at_work.engine.tallies if at_work else None)
 
 
+def served(state: AppState, run: Run) -> list[Served]:
+    """What each server answered until now, of models that have several."""
+    return state.store.usage.served(run.id)
+
+
 def _prices(run: Run) -> dict[str, Price]:
     try:
         return pricing.prices(recipe_of(run))
@@ -299,6 +318,7 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "preferences-by-labeller": lambda state, run: of_preferences_crossed(_agreement(state, run)),
     "reviewers": lambda state, run: of_reviewers(_agreement(state, run)),
     "cost": lambda state, run: of_cost(spent(state, run), _prices(run)),
+    "servers": lambda state, run: of_servers(served(state, run)),
     "dropped": lambda state, run: of_drops(state.store.runs.drop_reasons(run.id)),
     "reasons": lambda state, run: of_reasons(state.store.row_search.reasons(run.id)),
     "which-is-better": lambda state, run: of_comparisons(state.counted(run, web_stats.which_is_better) or figures([])),

@@ -32,6 +32,7 @@ from tasks.models.base import (
     ModelProxy,
     Requests,
     ServedModel,
+    SeveralAddresses,
 )
 from tasks.types import Message
 
@@ -75,6 +76,8 @@ class Engine:
     memo: Memo
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     """By stage and name of the model."""
+    servers: dict[str, Tally] = field(default_factory=dict)
+    """What each server answered, of models that have several."""
     account: Account = field(default_factory=lambda: Account(Budget()))
     backoff: float = BACKOFF
     watched: bool = False
@@ -169,11 +172,15 @@ class Engine:
         """
         text = json.dumps(body, sort_keys=True).encode("utf-8", "surrogatepass")
         body_hash = hashlib.sha256(text).digest()
-        key = hashlib.sha256(
-            b"|".join([endpoint.identity.encode(), kind.encode(), body_hash, str(draw).encode()])
-        ).digest()
+        key = _key(endpoint.identity, kind, body_hash, draw)
         tally = self.tallies.setdefault((stage, endpoint.name), Tally())
-        if (known := await self.memo.recall(key)) is not None:
+        known = await self.memo.recall(key)
+        if known is None and isinstance(endpoint, SeveralAddresses):
+            keys = [_key(identity, kind, body_hash, draw) for identity in endpoint.earlier_identities]
+            known = next(filter(None, await asyncio.gather(*map(self.memo.recall, keys))), None)
+            if known is not None:  # for a time when that address is no longer among them
+                await self.memo.keep(Call(key, endpoint.identity, draw, body_hash, scope), known)
+        if known is not None:
             tally.recalled += 1
             tally.remembered_tokens += (known.prompt_tokens or 0) + (known.completion_tokens or 0)
             return known
@@ -234,6 +241,8 @@ class Engine:
         await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
 
     async def _keep(self, call: Call, answer: Completion) -> None:
+        if answer.server:
+            self.servers.setdefault(answer.server, Tally()).count(answer)
         if answer.text.strip():  # nothing is not worth remembering: asked again, it may be something
             await self.memo.keep(call, answer)
 
@@ -286,6 +295,10 @@ class BoundModel(ModelProxy[Endpoint]):
         seed = {"seed": draw % 2**31} if self.seeded else {}
         body = self.wrapped.request(kind, content, {**seed, **options})
         return await self.engine.call(self.wrapped, kind, body, draw, self.scope, self.stage)
+
+
+def _key(identity: str, kind: Kind, body_hash: bytes, draw: int) -> bytes:
+    return hashlib.sha256(b"|".join([identity.encode(), kind.encode(), body_hash, str(draw).encode()])).digest()
 
 
 async def _of_stage(answer: Awaitable[Answered], stage: str) -> Answered:

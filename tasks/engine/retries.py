@@ -261,6 +261,7 @@ class EndpointClient:
                             raise
                         return answer
             finally:
+                tally.failed_attempts += requests.passed_on
                 if requests.sent > 1:
                     tally.sent += requests.sent - 1
                     self.pace.took(requests.sent - 1)

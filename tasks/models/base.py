@@ -100,6 +100,8 @@ class Completion:
     logprobs: Any = None
     revision: str = ""
     refused: str = ""
+    server: str = ""
+    """The address that answered, of a model that has several."""
 
     @property
     def cut_off(self) -> bool:
@@ -230,6 +232,8 @@ class Requests:
     """How many requests one call, or one probe, took: refused ones that were sent again in another form count as well."""
 
     sent: int = 0
+    passed_on: int = 0
+    """Those of them that failed at one address of a model, and were made at another."""
 
 
 REQUESTS: ContextVar[Requests] = ContextVar("requests")
@@ -253,6 +257,16 @@ class Streaming(Protocol):
         ...
 
 
+@runtime_checkable
+class SeveralAddresses(Protocol):
+    """A model at several addresses, whose answers may be known from a time when it had one."""
+
+    @property
+    def earlier_identities(self) -> Sequence[str]:
+        """Of the model at each address alone."""
+        ...
+
+
 class DialectMemo(Protocol):
     """Where what was found out of an endpoint's dialect is kept, as text, under the endpoint's identity."""
 
@@ -266,7 +280,7 @@ class ServedModel(Protocol):
 
     @property
     def identity(self) -> str:
-        """Names the model wherever it runs: preset or URL, and model. Never a key, never a local port."""
+        """Names the model wherever it runs: preset or URL, and model; several URLs count as one. Never a key or a local port."""
         ...
 
     @property

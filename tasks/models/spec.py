@@ -23,6 +23,7 @@ NOT_A_MODELS = re.compile(
 )
 """Names of keys that open something else than a model: a recipe from elsewhere may ask for them, and never gets them."""
 MOST_AT_ONCE = 2048
+MOST_ADDRESSES = 256
 IN_QUERY = ("api-version",)
 """What a url may hold behind its ?."""
 HEADER = re.compile(r"[A-Za-z0-9_.~!#$%&'*+^`|-]{1,100}")
@@ -45,6 +46,12 @@ class ModelSpec:
     url: str = setting(
         "", "Address of any OpenAI-compatible endpoint, up to and with /v1. It wins over the preset's.", label="Address"
     )
+    urls: tuple[str, ...] = setting(
+        (),
+        "In place of url: addresses of several servers of the same model, which share its calls, the least busy first.",
+        label="More addresses",
+        page="More servers of the same model: calls go to whichever is least busy.",
+    )
     model: str = setting("", "The model's name at that endpoint.")
     key_env: str = setting("", "Name of the environment variable that holds the key.", label="Key from")
     temperature: float | None = setting(None, "Sampling temperature; empty leaves it to the endpoint.")
@@ -52,7 +59,7 @@ class ModelSpec:
     max_tokens: int = setting(
         DEFAULT_TOKENS, "Most tokens in one answer; 0 leaves it to the endpoint.", label="Max tokens"
     )
-    concurrency: int = setting(16, "Most calls at the same time.")
+    concurrency: int = setting(16, "Most calls at the same time, at each address.")
     timeout: float = setting(120.0, "Deadline of one call in seconds.")
     requests_per_minute: int = setting(0, "Most requests a minute, where the provider allows so many; 0: no limit.")
     tokens_per_minute: int = setting(
@@ -97,7 +104,9 @@ class ModelSpec:
             raise SettingsError(
                 f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.", setting="preset"
             )
-        if not self.preset and not self.url:
+        if self.urls:
+            self._check_urls()
+        if not self.preset and not self.url and not self.urls:
             raise SettingsError(
                 "A model needs a preset or a url (of an OpenAI-compatible endpoint, ending in /v1).",
                 setting="url",
@@ -196,11 +205,59 @@ class ModelSpec:
                 page=f"Concurrency must be from 1 to {MOST_AT_ONCE:,}.",
             )
 
+    def _check_urls(self) -> None:
+        if self.url:
+            raise SettingsError(
+                "A model has a url or urls, not both: put all of its addresses into urls.", setting="urls"
+            )
+        if self.preset:
+            raise SettingsError(
+                f"The preset '{self.preset}' has an address of its own. With urls leave the preset out.",
+                setting="urls",
+                page="With several addresses choose “Another address” under Served by, and give the first one as Address.",
+            )
+        if not self.model:
+            raise SettingsError(
+                "With urls a model needs its name, as all of its servers know it: give it as model.",
+                setting="model",
+                page="With several addresses a model needs its name, as all of its servers know it.",
+            )
+        if len(self.urls) > MOST_ADDRESSES:
+            raise SettingsError(f"urls takes {MOST_ADDRESSES} addresses at most.", setting="urls")
+        for url in self.urls:
+            if not url:
+                raise SettingsError("urls holds an empty address. Leave it out.", setting="urls")
+            try:
+                replace(self, url=url, urls=())
+            except SettingsError as error:
+                if error.setting != "url":
+                    raise
+                raise SettingsError(
+                    f"One of the urls can't be used: {error}", setting="urls", page=error.page
+                ) from None
+        addresses = [spec.address for spec in self.each]
+        if twice := next((address for address in addresses if addresses.count(address) > 1), ""):
+            raise SettingsError(f"urls names {twice} twice. Name each server once.", setting="urls")
+
+    @property
+    def each(self) -> "tuple[ModelSpec, ...]":
+        """The same model at each of its addresses; itself where it has one."""
+        return tuple(replace(self, url=url, urls=()) for url in self.urls) or (self,)
+
     @property
     def address(self) -> str:
-        """The base URL, "" for a preset that the app serves itself. A whole address of chats is taken for its base."""
-        whole = self.url.partition("?")[0] or (PRESETS[self.preset].url if self.preset else "") or ""
+        """The base URL, "" for a preset that the app serves itself. A whole address of chats is taken for its base.
+
+        The first of several.
+        """
+        url = self.urls[0] if self.urls else self.url
+        whole = url.partition("?")[0] or (PRESETS[self.preset].url if self.preset else "") or ""
         return whole.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
+
+    @property
+    def with_addresses(self) -> str:
+        """Names the model as it is served now: another one where an address is added."""
+        return f"{' '.join(self.urls)}|{self.model}" if self.urls else self.identity
 
     @property
     def whole_query(self) -> dict[str, str]:
@@ -218,8 +275,11 @@ class ModelSpec:
 
     @property
     def identity(self) -> str:
-        """Names the endpoint in the memo: its address, or the preset where the app serves it."""
-        return f"{self.address or self.preset}|{self.model}"
+        """Names the endpoint in the memo: its address, or the preset where the app serves it.
+
+        A model with several addresses is the same whichever they are, and in whatever order.
+        """
+        return f"urls|{self.model}" if self.urls else f"{self.address or self.preset}|{self.model}"
 
 
 def _is_plain(value: object) -> bool:

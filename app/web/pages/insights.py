@@ -412,9 +412,22 @@ def cost(view: RunView) -> Markup:
         ["for", "model", "calls", "remembered", "prompt tokens", "answer tokens", "time", "cost"], rows
     )
     button = fragments.button("Take the prices that Models says", act="prices") if _prices_to_take(view) else Markup()
-    body = markup('<div class="broad">{}</div>{}', shown, button)
+    body = markup('<div class="broad">{}</div>{}{}', shown, button, _servers(view))
     note = saved + COUNTED + ("" if table[stats_tables.DOLLARS].notna().all() else NO_PRICE)
     return plots.plot("What it took", "counted by stage and model", body, table, view.run, "cost", note)
+
+
+def _servers(view: RunView) -> Markup:
+    """What each server answered, where a model has several addresses."""
+    assert view.run is not None
+    if not (served := stats_tables.served(view.state, view.run)):
+        return Markup()
+    table = stats_tables.of_servers(served)
+    shown = fragments.table(
+        ["server", "calls", "prompt tokens", "answer tokens", "tokens a second"], stats_tables.shown(table)
+    )
+    numbers = plots.behind(table, view.run, "servers", "Numbers by server")
+    return markup('<h3>By server</h3><div class="broad">{}</div>{}', shown, numbers)
 
 
 def _prices_to_take(view: RunView) -> bool:

@@ -33,6 +33,7 @@ SERVED = [
     ("Another address (OpenAI-compatible)", OWN_ADDRESS),
 ]
 MORE = [
+    "urls",
     "top_p",
     "timeout",
     "requests_per_minute",
@@ -196,7 +197,7 @@ def _responders(board: Board) -> None:
     with gr.Column(visible=False) as new:
         _alike(board, "new")
         typed = _model_fields(board, "new")
-        add_fields(form, "new", ModelSpec, PRICES, folded="Prices")
+        add_fields(form, "new", ModelSpec, ["urls", *PRICES], folded="More")
         add = gr.Button("Add this model", size="sm", elem_id="add-model")
     board.dress(new, lambda view: gr.update(visible=view.filled["answers.by"] == "others"))
     board.act(add.click, add_responder, forms=True, extra=[typed])
@@ -254,7 +255,7 @@ def preset_chosen(act: Act, role: str) -> Done:
     """
     chosen = str(act.filled[f"{role}.preset"] or "")
     preset = PRESETS.get(chosen)
-    own = {"key_env": preset.key_env or "", "url": "", "model": ""} if preset else {"key_env": ""}
+    own = {"key_env": preset.key_env or "", "url": "", "urls": "", "model": ""} if preset else {"key_env": ""}
     before, after = _usual(role, str(act.was or "")), _usual(role, chosen)
     sampling = {name: after[name] for name in SAMPLING if act.filled.get(f"{role}.{name}") == before[name]}
     filled = {**act.filled, **form_values.prefixed(role, {**own, **UNPRICED, **sampling})}
@@ -327,7 +328,7 @@ def take_key(act: Act, role: str) -> Done | None:
         return None
     spec = form_values.model_of(form_values.part(act.filled, role), role)
     act.state.keys(act.browser).type(spec, key)
-    act.state.trials.pop((act.browser, spec.identity, spec.key_variable), None)  # it is of another key
+    act.state.trials.pop((act.browser, spec.with_addresses, spec.key_variable), None)  # it is of another key
     _list(act, act.filled, role)
     return Done()
 
@@ -374,7 +375,7 @@ def _testing(view: RunView) -> bool:
 def test(act: Act, role: str) -> Done:
     """Asks the model what it can do; pressed again, it stops that."""
     spec = form_values.model_of(form_values.part(act.filled, role), role)
-    trial_key = (act.browser, spec.identity, spec.key_variable)
+    trial_key = (act.browser, spec.with_addresses, spec.key_variable)
     if (trial := act.state.trials.get(trial_key)) is not None and trial.asking:
         _stop(act, [trial_key])
         return Done()
@@ -405,7 +406,7 @@ def test_all(act: Act) -> Done:
 def _try(act: Act, specs: Sequence[ModelSpec]) -> None:
     """Asks them beside the page, which shows what comes; what comes at once is waited for."""
     state = act.state
-    different = {(act.browser, spec.identity, spec.key_variable): spec for spec in specs}
+    different = {(act.browser, spec.with_addresses, spec.key_variable): spec for spec in specs}
 
     pending = {trial_key: ModelCheck(asking=True) for trial_key in different}
 
@@ -507,6 +508,8 @@ def responders(view: RunView) -> Markup:
             else fragments.pill("off", "bad")
         )
         where = spec.address or PRESETS[spec.preset].title
+        if len(spec.urls) > 1:
+            where += f" and {fragments.count(len(spec.urls) - 1, 'more address', 'more addresses')}"
         remove = fragments.button("Remove", act="drop", place=index)
         trouble = fragments.problem(trial.trouble) + fragments.notice(trial.warning, "warn") if trial else Markup()
         items += markup(
