@@ -222,7 +222,7 @@ def test_rows_that_are_added_later_say_nothing_against_those_before() -> None:
     assert still_holds(first, grown, said([True] * 60), left).holds
     now = acceptance(grown, said([True] * 60), left, 0.1)
     assert not now.rows and now.stated_at == 1
-    assert "59 more audit reviews will count as soon as" in now.sentence
+    assert "59 more audit reviews will count once" in now.sentence
     later = [*said([True] * 60), *said([True] * 30, 200)]
     both = accepted(grown, later, 0.1)
     assert len(both.rows) == 210 and both.stated_at == 90

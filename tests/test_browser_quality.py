@@ -2,6 +2,7 @@
 
 import json
 import random
+from getpass import getuser
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
@@ -67,7 +68,7 @@ def test_rows_that_need_nobody_are_accepted_exported_and_taken_back(app: App, br
         expect(page.get_by_text("10 minutes: 0 of", exact=False).first).to_be_visible()
         expect(page.locator(".minutes[open]")).to_have_count(0)
         with Store(app.data) as store:
-            listed = store.review_queue.list_of(run.id)
+            listed = store.review_queue.list_of(run.id, f"{getuser()} (in the app)")
         assert listed is not None and not set(listed.rows) & set(audit)
         expect(page.get_by_text(f"10 minutes: 0 of {len(listed.rows)} rows done.").first).to_be_visible()
         expect(page.locator(".detail .why-here")).to_contain_text("Why here:")

@@ -113,6 +113,7 @@ def test_a_rubric_from_the_library_and_from_a_text(app: App, browser: Browser, t
         choosing.value.set_files(str(file))
         expect(page.locator(".own-rubrics li b", has_text="语气<b>")).to_be_visible()
         page.get_by_role("button", name="New rubric").click()
+        curator.answered()
         page.get_by_text("Draft it from a text").click()
         curator.write("rubric-page", "Answers must be kind. Rude ones are out. Curt ones are so-so.")
         curator.answered()

@@ -68,17 +68,26 @@ def test_models_of_any_name_suggest(store: Store, where: Argilla, owner: Reviewe
 @pytest.mark.parametrize(("rows", "audits"), [(1, 1), (49, 49), (50, 50), (51, 50), (250, 50), (251, 51), (1000, 200)])
 def test_a_fifth_is_audit_and_at_least_fifty(rows: int, audits: int) -> None:
     ids = [f"r-{k}" for k in range(rows)]
-    drawn = drawn_for_audit(ids, rows, 0, 11)
-    assert len(drawn) == audits and drawn <= set(ids)
-    assert drawn_for_audit(ids[::-1], rows, 0, 11) == drawn  # neither the order nor anything else matters
-    assert rows < 52 or drawn_for_audit(ids, rows, 0, 12) != drawn
+    drawn, chance = drawn_for_audit(ids, rows, 0, 11)
+    assert chance == audits / rows and len(drawn) == audits and drawn <= set(ids)
+    assert drawn_for_audit(ids[::-1], rows, 0, 11)[0] == drawn  # neither the order nor anything else matters
+    assert rows < 52 or drawn_for_audit(ids, rows, 0, 12)[0] != drawn
+
+
+def test_of_rows_that_are_added_some_are_audit_however_many_were_drawn_before() -> None:
+    """With 50 of the first 100, none of the next 100 would be, and nothing could be said of these."""
+    drawn, chance = drawn_for_audit([f"r-{k}" for k in range(100, 200)], 200, 50, 11)
+    assert (len(drawn), chance) == (5, 0.05)
+    few = [drawn_for_audit([f"r-{k}"], 200, 50, k) for k in range(1000)]  # one by one
+    assert {chance for _, chance in few} == {0.05} and 20 < sum(len(drawn) for drawn, _ in few) < 90
+    assert drawn_for_audit([], 200, 50, 1) == (set(), 0.0)
 
 
 def test_every_row_has_the_same_chance_to_be_audit() -> None:
     ids = [f"r-{k}" for k in range(100)]
     counts = dict.fromkeys(ids, 0)
     for seed in range(400):
-        for row in drawn_for_audit(ids, 100, 0, seed):
+        for row in drawn_for_audit(ids, 100, 0, seed)[0]:
             counts[row] += 1
     assert all(140 < n < 260 for n in counts.values())  # 200 expected, 6 standard deviations
 

@@ -81,7 +81,7 @@ def test_a_list_holds_the_next_rows_and_is_a_batch_of_its_own(tmp_path: Path) ->
         batches = store.db.all("SELECT row FROM pushed WHERE batch=2 AND moved=1")
         assert {r["row"] for r in batches} == set(handed.rows)
         assert rows_for(store, run, 2, "").batch == 3
-        found = store.review_queue.list_of(run.id)
+        found = store.review_queue.list_of(run.id, "")
         assert found is not None and found.batch == 3
         decide(store, dict.fromkeys(before, "approve"))
         with pytest.raises(RunError, match="No row waits"):

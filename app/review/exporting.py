@@ -76,7 +76,13 @@ def export_to_hub(workspace: Workspace, run: Run, to: Export) -> "Published":
 def _proved(store: Store, run: Run) -> list[str]:
     """What the reviews of a run prove, for its card; nothing below the first size at which a figure is stated."""
     figures = insights_of(store, run)
-    return [statement.sentence for statement in (figures.quality, figures.rating) if statement.value is not None]
+    stated = [statement for statement in (figures.quality, figures.rating) if statement.shown is not None]
+    about = {"keep": "share that the reviewers would keep", "rating": "mean rating of 5 that they would give"}
+    return [
+        f"Of all {statement.population:,} rows of the run, the {about[statement.of]} is "
+        f"{' (95% interval '.join(statement.shown or ())}), told from {statement.stated_at:,} rows that were drawn at random."
+        for statement in stated
+    ]
 
 
 def export_to_argilla(

@@ -14,6 +14,7 @@ from app.review.reviewed_rows import judged_of
 from app.store.columns import now
 from app.store.reviews.acceptances import KeptAcceptance
 from app.store.reviews.evidence import SIGNALS
+from app.store.reviews.verdicts import IN_THE_APP
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.rubrics import on_five
@@ -230,7 +231,15 @@ def timings_of(store: Store, run: Run) -> list[Any]:
     from feedback.stats.review_pace import Timing
 
     return [
-        Timing(each.reviewer, each.row, each.submitted, each.began or None, each.length, each.responses, each.corrected)
+        Timing(
+            each.reviewer.removesuffix(IN_THE_APP),
+            each.row,
+            each.submitted,
+            each.began or None,
+            each.length,
+            each.responses,
+            each.corrected,
+        )
         for each in store.evidence.submissions(run.id)
     ]
 
@@ -262,5 +271,5 @@ def opinions_of(store: Store, run: Run, rows: Sequence[str]) -> list[Any]:
                 keep = {"approve": True, "reject": False}.get(verdict.decision or "")
                 low, high = (fmean(ends) for ends in zip(*own, strict=True)) if own else (None, None)
                 middle = None if low is None or high is None else (low + high) / 2
-                opinions.append(Opinion(verdict.reviewer, row, keep, middle, low, high))
+                opinions.append(Opinion(verdict.reviewer.removesuffix(IN_THE_APP), row, keep, middle, low, high))
     return opinions

@@ -168,6 +168,7 @@ class _Push:
         blind = self.recipe.review.blind_audit is True
         store.pushes.keep_shape(push, asdict(self.shape))
         store.pushes.plan(push, priorities, blind_audit=blind)
+        store.review_queue.on_their_way(push.id)
         numbers = store.rows.all_numbers(self.run.id)
         store.pushes.renumber(push, numbers)
         _forget_what_is_gone(store, push, self.server, to)
@@ -189,12 +190,17 @@ class _Push:
     def send_moved(self, push: Push) -> int:
         """Sends the records whose place in the queue, or whose list, changed, and nothing else of them. Returns how many."""
         pushed, began, numbers = Pushed(), now(), self.store.rows.all_numbers(self.run.id)
-        pages = (self.store.pushes.places(push, rows) for rows in self.store.review_queue.moved(push.id))
+        pages = (self._leaving(push, rows) for rows in self.store.review_queue.moved(push.id))
         to_argilla.push(
             self.server, self.to, self._batches(pages, numbers),
             lambda batch: self.store.pushes.keep_sent(push, batch, began, numbers), lambda done: None, pushed,
         )  # fmt: skip
         return pushed.sent
+
+    def _leaving(self, push: Push, rows: Sequence[str]) -> Sequence[sqlite3.Row]:
+        """Where rows stand that are about to be told."""
+        self.store.review_queue.on_their_way(push.id)
+        return self.store.pushes.places(push, rows)
 
     def _batches(
         self, pages: Iterable[Sequence[sqlite3.Row]], numbers: dict[str, int]

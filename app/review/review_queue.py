@@ -1,6 +1,6 @@
 """Keeps the queue of a run as people's answers have it: puts it in order anew, hands out lists, and tells Argilla of both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from app.errors import RunError
@@ -14,6 +14,7 @@ from app.store.store import Store
 from app.workspace import Workspace
 from feedback.argilla.client import Server
 from feedback.argilla.push import list_path
+from feedback.types import Decision
 
 FIRST_AUDIT = 20
 """So many audit rows come before the queue: fewer say nothing of the whole set."""
@@ -41,7 +42,7 @@ def is_due(store: Store, run: Run) -> bool:
     given, last = store.acceptances.last(run.id), store.review_queue.last(run.id)
     answered = last.answered if last is not None else 0
     stands = given is not None and not given.withdrawn
-    return stands or counts.reviewed >= answered + REFIT or _is_to_share(store, run)
+    return stands or counts.seen >= answered + REFIT or _is_to_share(store, run)
 
 
 def _is_to_share(store: Store, run: Run) -> bool:
@@ -86,14 +87,25 @@ def _withdraw(store: Store, run: Run, evidence: Evidence) -> str:
     given = store.acceptances.last(run.id)
     if given is None or given.withdrawn:
         return ""
-    rows = store.acceptances.rows(given.id)
+    decisions = store.acceptances.decisions(given.id)
     accepted = Acceptance(
-        rows, given.threshold, given.audit, 0, None, 0, (), "", risk=given.risk, confidence=given.confidence
+        list(decisions), given.threshold, given.audit, 0, None, 0, (), "", risk=given.risk, confidence=given.confidence
     )
     standing = still_holds(accepted, evidence.population, evidence.of_audit, evidence.unreviewed)
-    if standing.holds or not store.acceptances.withdraw(run.id, standing.sentence):
+    reason = standing.sentence if not standing.holds else _rated_anew(evidence, decisions)
+    return reason if reason and store.acceptances.withdraw(run.id, reason) else ""
+
+
+def _rated_anew(evidence: Evidence, decisions: Mapping[str, Decision]) -> str:
+    """Why an acceptance ends whose rows the labeller decides otherwise by now; "" where it does not."""
+    population = evidence.population
+    known = {row: population.index[row] for row in decisions if row in population.index}
+    anew = sum((population.keeps[at] == 1) != (decisions[row] == "approve") for row, at in known.items())
+    if not anew:
         return ""
-    return standing.sentence
+    return (
+        f"{anew:,} of the rows {'was' if anew == 1 else 'were'} rated anew, and the labeller decides otherwise by now."
+    )
 
 
 def interleaved(queue: Sequence[str], audit: Sequence[str], reviewed: int) -> list[str]:
@@ -124,7 +136,7 @@ def hand_out(workspace: Workspace, run: Run, argilla: Argilla, minutes: float, r
 def in_words(handed: ReviewList) -> str:
     """How many rows a list has, and how long they take."""
     rows = "1 row" if len(handed.rows) == 1 else f"{len(handed.rows):,} rows"
-    return f"{handed.minutes:g} minutes: these {rows}, about {max(1, round(handed.seconds / 60))} of them."
+    return f"{handed.minutes:g} minutes: these {rows}, about {max(1, round(handed.seconds / 60))} min."
 
 
 def rows_for(store: Store, run: Run, minutes: float, reviewer: str) -> ReviewList:
@@ -135,10 +147,12 @@ def rows_for(store: Store, run: Run, minutes: float, reviewer: str) -> ReviewLis
     from feedback.stats.review_pace import pace, rows_within
 
     second = store.review_queue.waiting_second(run.id, reviewer, MOST) if reviewer else []
-    following = interleaved(store.review_queue.following(run.id, MOST), second, FIRST_AUDIT)
+    others = store.review_queue.listed_by_others(run.id, reviewer)
+    waiting = [row for row in store.review_queue.following(run.id, MOST) if row not in others]
+    following = interleaved(waiting, second, FIRST_AUDIT)
     if not following:
         raise RunError("No row waits to be reviewed: all that were sent are answered, or none was sent yet.")
     budget = rows_within(minutes, following, evidence_of(store, run).population, pace(timings_of(store, run)), reviewer)
     if not budget.rows:
         raise RunError(f"No row fits into {minutes:g} minutes. Take more time.")
-    return store.review_queue.add_list(run.id, budget.rows, minutes, budget.seconds)
+    return store.review_queue.add_list(run.id, reviewer, budget.rows, minutes, budget.seconds)

@@ -70,7 +70,7 @@ class _Merge:
         self.c, self.source, self.run_id, self.shard = c, source, run_id, shard
         self.columns = {
             table: [column["name"] for column in c.execute(f"PRAGMA table_info({table})")]
-            for table in (*_OF_A_RUN, *_OF_A_ROW, "calls", "probes", "dialects", "spent")
+            for table in (*_OF_A_RUN, *_OF_A_ROW, "calls", "probes", "dialects", "spent", "served")
         }
 
     def all(self, state: str) -> Came:

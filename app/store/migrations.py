@@ -584,9 +584,10 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
           row TEXT PRIMARY KEY REFERENCES rows(id) ON DELETE CASCADE, keeps INTEGER, rating REAL, opinions REAL,
           contradiction REAL NOT NULL, spread REAL, failed_checks INTEGER NOT NULL, length INTEGER NOT NULL,
           responses INTEGER NOT NULL, model TEXT NOT NULL) WITHOUT ROWID;
-        -- 1 where the priority or the list of a record changed since it was sent
+        -- 1 where the priority or the list of a record changed since it was sent, 3 where how many reviewers it wants did; below 0
+        -- while that is on its way
         ALTER TABLE pushed ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
-        CREATE INDEX pushed_moved ON pushed(push) WHERE moved=1;
+        CREATE INDEX pushed_moved ON pushed(push) WHERE moved<>0;
         -- how many reviewers a record is to have: 2 of the overlap, and where a second opinion is worth asking
         ALTER TABLE pushed ADD COLUMN reviewers INTEGER NOT NULL DEFAULT 1;
         CREATE INDEX pushed_shared ON pushed(push) WHERE reviewers>1;
@@ -601,7 +602,7 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
         -- what somebody wanted to review in so many minutes; batch is what its records have as that in Argilla
         CREATE TABLE review_lists(
           id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, created TEXT NOT NULL,
-          minutes REAL NOT NULL, seconds REAL NOT NULL, batch INTEGER NOT NULL);
+          who TEXT NOT NULL, minutes REAL NOT NULL, seconds REAL NOT NULL, batch INTEGER NOT NULL);
         CREATE INDEX review_lists_run ON review_lists(run, id);
         CREATE TABLE listed(
           list INTEGER NOT NULL REFERENCES review_lists(id) ON DELETE CASCADE, row TEXT NOT NULL, position INTEGER NOT NULL,
@@ -618,6 +619,7 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
         CREATE UNIQUE INDEX acceptances_run ON acceptances(run) WHERE withdrawn IS NULL;
         CREATE TABLE accepted(
           acceptance INTEGER NOT NULL REFERENCES acceptances(id) ON DELETE CASCADE, row TEXT NOT NULL, decision TEXT NOT NULL,
+          content_hash TEXT NOT NULL,
           PRIMARY KEY(acceptance, row)) WITHOUT ROWID;
         CREATE INDEX accepted_row ON accepted(row, acceptance);
         """,

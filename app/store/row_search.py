@@ -13,7 +13,7 @@ from app.store.columns import dumps, marks
 from app.store.database import Database
 from app.store.ratings import COUNTS
 from app.store.reviews.queue import ANSWERED_BY, SHARED
-from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST
+from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST, OWN
 from feedback.rubrics import MOST_LEVELS
 from tasks.types import without_surrogates
 
@@ -55,13 +55,14 @@ INDEXES = {
 }  # fmt: skip
 """Where rows are found by one of these alone; SQLite has no numbers to choose by."""
 LISTS = {
-    "list": "rows.id IN (SELECT row FROM listed WHERE list=(SELECT max(id) FROM review_lists WHERE run=:run))",
+    "list": "rows.id IN (SELECT row FROM listed WHERE list=(SELECT max(id) FROM review_lists WHERE run=:run AND (:person IS NULL"
+    f" OR who='' OR :person='{OWN}'||who)))",
     "guarantee": "rows.id IN (SELECT row FROM accepted JOIN acceptances ON acceptances.id=acceptance WHERE run=:run AND"
     " withdrawn IS NULL)",
     "second": f"rows.id IN ({SHARED}) AND {ANSWERED_BY}=1",
 }
-"""Samples that are lists of rows: those of the newest review list, those that are accepted under a guarantee, those that wait
-for a second reviewer.
+"""Samples that are lists of rows: those of a person's newest review list, those that are accepted under a guarantee,
+those that wait for a second reviewer.
 """
 FEW = 5_000
 """Rows that fit, up to which they are sorted by the queue's order."""

@@ -88,9 +88,9 @@ class RunReviews:
 
     # -- what is next, and what needs nobody
 
-    def review_list(self) -> ReviewList | None:
+    def review_list(self, who: str) -> ReviewList | None:
         """The rows that somebody wanted to review in so many minutes last."""
-        return self._store.review_queue.list_of(self.run.id)
+        return self._store.review_queue.list_of(self.run.id, who)
 
     def audit_among(self, row_ids: Sequence[str]) -> set[str]:
         """Those of the rows that are of the audit."""

@@ -77,8 +77,8 @@ def target(server: Server, name: str, workspace: str, settings: "rg.Settings") -
                 free=free,
             )
         else:
-            for name in ADDED_LATER.keys() & _lacking(dataset.settings, settings):
-                server.post(f"/api/v1/datasets/{dataset.id}/metadata-properties", ADDED_LATER[name])
+            for lacking in sorted(ADDED_LATER.keys() & _lacking(dataset.settings, settings)):
+                server.post(f"/api/v1/datasets/{dataset.id}/metadata-properties", ADDED_LATER[lacking])
     return known_target(server, str(dataset.id), name, workspace)
 
 

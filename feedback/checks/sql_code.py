@@ -61,7 +61,7 @@ class SQLCode(Check):
         dialect = None if self.dialect == "any" else self.dialect
         _load(dialect)
         try:
-            with time_limit():
+            with time_limit(("sqlglot",)):
                 return _parsed(code, dialect)
         except OutOfTime:
             return failed("took too long to check")

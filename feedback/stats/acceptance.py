@@ -374,8 +374,8 @@ def _refused(
         so_far = f" People decided otherwise on {last.wrong:,} of {_count(last.n, 'audit row')} so far."
     if given > n:
         so_far += (
-            f" {_count(given - n, 'more audit review')} will count as soon as as large a share of the rows is reviewed that were "
-            "added at other times."
+            f" {_count(given - n, 'more audit review')} will count once the same share of the rows that were added at "
+            "other times is reviewed."
         )
     if not missing:
         return (

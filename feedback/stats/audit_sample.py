@@ -5,6 +5,8 @@ import random
 from collections.abc import Sequence
 
 AUDIT_SHARE, AUDIT_LEAST = 0.2, 50
+LEAST_ADDED = 0.05
+"""Of rows that are added this share is audit, however many of the others are: else nothing could be said of them."""
 
 
 def audit_of(rows: int) -> int:
@@ -12,10 +14,17 @@ def audit_of(rows: int) -> int:
     return max(math.ceil(AUDIT_SHARE * rows), min(AUDIT_LEAST, rows))
 
 
-def drawn_for_audit(new: Sequence[str], rows: int, audits: int, seed: int) -> set[str]:
-    """Which of the `new` rows are audit, so that of all `rows` a fifth is, at least 50 where there are that many.
+def drawn_for_audit(new: Sequence[str], rows: int, audits: int, seed: int) -> tuple[set[str], float]:
+    """(which of the `new` rows are audit, the chance of each): of all `rows` a fifth is, at least 50 where there are that many.
 
-    `audits` were drawn before. The draw depends on the ids, the seed and nothing else.
+    `audits` were drawn before. Of a few rows as many are drawn as come to that share in the long run. The draw depends on the
+    ids, the seed and nothing else.
     """
-    size = audit_of(rows) - audits
-    return set(random.Random(f"{seed} {audits}").sample(sorted(new), min(max(size, 0), len(new))))
+    if not new:
+        return set(), 0.0
+    drawing = random.Random(f"{seed} {audits}")
+    chance = min(max((audit_of(rows) - audits) / len(new), LEAST_ADDED), 1.0)
+    exact = chance * len(new)
+    whole = math.floor(exact + 1e-9)
+    size = whole + (exact - whole > 1e-9 and drawing.random() < exact - whole)
+    return set(drawing.sample(sorted(new), size)), chance

@@ -116,9 +116,9 @@ def quality(
         estimates = [(n, _Estimate("all rows reviewed", known, known, known, 0.0, len(population) - n))]
     else:
         estimates = [
-            (size, _estimate(population, equal_share(population, decided, size), size, queue, of, audit))
+            (size, _estimate(population, reviewed, size, queue, of, audit))
             for size in STATED_AT
-            if size <= n
+            if size <= n and (reviewed := equal_share(population, decided, size))
         ]
         if (last := _last_size(decided, given, sample, audit)) is not None:
             estimates.append((n, _estimate(population, sample, last, queue, of, audit)))
@@ -348,12 +348,12 @@ def _in_common(estimates: Sequence[_Estimate]) -> tuple[float, float]:
 
 
 def _everything(population: Population, given: Sequence[Answer], queue: Sequence[Answer], of: Estimand) -> float | None:
-    """The figure itself where every row is answered; None where one is not."""
+    """The figure itself where every row is decided, or rated; None where one is not."""
     answered = {answer.row: answer for answer in (*queue, *given) if answer.row in population.index}
     if not answered or len(answered) < len(population):
         return None
     values = [value for answer in answered.values() if (value := value_of(answer, of)) is not None]
-    return fmean(values) if values else None
+    return fmean(values) if len(values) == len(population) else None
 
 
 def _missing(population: Population, decided: Sequence[Answer], size: int) -> int:

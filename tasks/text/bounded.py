@@ -1,9 +1,8 @@
 """What keeps checks and schemas from running on: regular expressions that end in time, Python code stopped at a deadline."""
 
-import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from types import FrameType
@@ -21,8 +20,6 @@ PROBE, PROBE_SECONDS, MOST_PROBES = 64, 0.2, 12
 """Characters of a text that a pattern is tried on before it is taken, seconds for it, and how many such texts."""
 EVERY = 63
 """Calls between two looks at the clock, a power of 2 less 1."""
-CLEANING = ("weakref", "_weakrefset")
-"""Modules whose functions run where an object goes."""
 
 
 class OutOfTime(BaseException):
@@ -30,14 +27,20 @@ class OutOfTime(BaseException):
 
 
 @contextmanager
-def time_limit(seconds: float = SECONDS) -> Iterator[None]:
-    """Raises OutOfTime in the code within, once it takes longer: at one of its next calls, so it must be Python that calls."""
-    until, calls, over, before = time.thread_time() + seconds, 0, False, sys.getprofile()
+def time_limit(packages: Sequence[str], seconds: float = SECONDS) -> Iterator[None]:
+    """Raises OutOfTime in the code within, once it takes longer: at one of the next calls in one of the `packages`, in Python.
+
+    Never elsewhere: what Python calls where objects go (a collector's or a weak reference's callback, `__del__`) loses an error,
+    and Python then takes away what looks at the clock, so that the code would run on for ever.
+    """
+    until, calls, late, over, before = time.thread_time() + seconds, 0, False, False, sys.getprofile()
 
     def look(frame: FrameType, event: str, arg: Any) -> None:
-        nonlocal calls
+        nonlocal calls, late
         calls += 1
-        if not calls & EVERY and not over and time.thread_time() > until and not _is_cleaning(frame):
+        if not late and not calls & EVERY:
+            late = time.thread_time() > until
+        if late and not over and _is_of(frame, packages):
             raise OutOfTime
 
     sys.setprofile(look)
@@ -48,15 +51,14 @@ def time_limit(seconds: float = SECONDS) -> Iterator[None]:
         sys.setprofile(before if callable(before) else None)
 
 
-def _is_cleaning(frame: FrameType | None) -> bool:
-    """True in what Python calls by itself where objects go: an error there is lost, and with it whoever looks at the clock."""
-    collecting = {getattr(callback, "__code__", None) for callback in gc.callbacks}
-    while frame is not None:
-        code = frame.f_code
-        if code in collecting or code.co_name == "__del__" or frame.f_globals.get("__name__") in CLEANING:
-            return True
-        frame = frame.f_back
-    return False
+def _is_of(frame: FrameType, packages: Sequence[str]) -> bool:
+    """True in code of one of the packages that none of its own `__del__` called."""
+    if str(frame.f_globals.get("__name__")).partition(".")[0] not in packages:
+        return False
+    caller: FrameType | None = frame
+    while caller is not None and caller.f_code.co_name != "__del__":
+        caller = caller.f_back
+    return caller is None
 
 
 @lru_cache(maxsize=256)
@@ -67,7 +69,7 @@ def pattern(source: str, *, ignore_case: bool = False) -> "regex.Pattern[str]":
     if len(source) > LONGEST_PATTERN:
         raise SettingsError(f"A regular expression takes {LONGEST_PATTERN:,} characters at most.", setting="pattern")
     try:
-        with time_limit(2 * SECONDS):
+        with time_limit(("regex",), 2 * SECONDS):
             compiled = regex.compile(source, regex.IGNORECASE if ignore_case else 0)
     except (regex.error, RecursionError, OverflowError, MemoryError, ValueError, IndexError) as error:
         raise SettingsError(

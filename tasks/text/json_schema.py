@@ -21,6 +21,8 @@ LONGEST_SCHEMA, DEEPEST, MOST_PATTERNS, LONGEST_PATTERN = 50_000, 20, 50, 1_000
 """Characters of a schema, parts within parts, patterns, characters of a pattern."""
 SECONDS, SECONDS_FOR_PATTERNS = 2.0, 0.5
 """For a schema that is looked through; for all patterns that one value is looked at with."""
+PACKAGES = ("jsonschema", "referencing", "tasks", "claywright")
+"""Whose code is stopped where it takes too long; in the wheel, ours is within claywright."""
 DEEPEST_VALUE = 100
 """Keywords within keywords: at Python's own limit, what looks up references breaks instead of raising RecursionError."""
 MOST_STEPS, STEPS_TO_LOOK = 30_000, 20_000
@@ -87,7 +89,7 @@ def problems(schema: str, value: Any) -> list[str]:
     """Why a value does not meet a checked schema, a few words each; [] for one that does."""
     sentences: list[str] = []
     try:
-        with bounded.time_limit():
+        with bounded.time_limit(PACKAGES):
             for error in _validator(schema).evolve(format_checker=Steps(MOST_STEPS)).iter_errors(value):
                 if (sentence := _sentence(error)) not in sentences:
                     sentences.append(sentence)
@@ -103,7 +105,7 @@ def problems(schema: str, value: Any) -> list[str]:
 def check(schema: Any, *, deepest: int = DEEPEST) -> str:
     """A schema as text, the same for the same schema. Raises SettingsError for one that can't be used, saying why."""
     try:
-        with bounded.time_limit(SECONDS):
+        with bounded.time_limit(PACKAGES, SECONDS):
             return _checked(schema, deepest)
     except bounded.OutOfTime:
         raise _unusable("is too complicated to look through") from None

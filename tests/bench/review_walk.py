@@ -7,6 +7,7 @@ import json
 import random
 import re
 import tempfile
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -140,7 +141,7 @@ def test_three_reviewers(
         address = link.get_attribute("href")
         assert address is not None
         with Store(served_app.data) as store:
-            listed = store.review_queue.list_of(run.id)
+            listed = store.review_queue.list_of(run.id, f"{getuser()} (in the app)")
         assert listed is not None and listed.minutes == 10
         expect(page.get_by_text(f"of {len(listed.rows)} rows done").first).to_be_visible()
         picture(page, "review-list-1440-light")

@@ -48,7 +48,10 @@ class Acceptances:
         threshold: float,
         who: str,
     ) -> bool:
-        """The labeller's `decisions` on these rows stand from now on. False, and nothing is changed, where an acceptance stands."""
+        """The labeller's `decisions` on these rows stand from now on, but for rows that changed since they were sent.
+
+        False, and nothing is changed, where an acceptance stands.
+        """
         values = (run_id, statement, risk, confidence, audit, threshold, without_surrogates(who), now())
 
         def write(c: sqlite3.Connection) -> bool:
@@ -59,8 +62,9 @@ class Acceptances:
             if not added.rowcount:
                 return False
             c.executemany(
-                "INSERT INTO accepted(acceptance, row, decision) VALUES(?,?,?)",
-                [(added.lastrowid, row, decision) for row, decision in decisions.items()],
+                "INSERT INTO accepted(acceptance, row, decision, content_hash) SELECT ?, id, ?, content_hash FROM rows WHERE id=?"
+                " AND EXISTS(SELECT 1 FROM pushed WHERE pushed.row=rows.id AND withdrawn IS NULL AND sent>=rows.updated)",
+                [(added.lastrowid, decision, row) for row, decision in decisions.items()],
             )
             return True
 
@@ -92,18 +96,20 @@ class Acceptances:
             r["withdrawn"] or "", r["reason"],
         )  # fmt: skip
 
-    def rows(self, acceptance: int) -> list[str]:
-        """The rows that were accepted then."""
-        return [r["row"] for r in self.db.all("SELECT row FROM accepted WHERE acceptance=? ORDER BY row", acceptance)]
+    def decisions(self, acceptance: int) -> dict[str, Decision]:
+        """The labeller's decisions on the rows that were accepted then, in the order of their ids."""
+        rows = self.db.all("SELECT row, decision FROM accepted WHERE acceptance=? ORDER BY row", acceptance)
+        return {r["row"]: r["decision"] for r in rows}
 
     def of(self, row_ids: Sequence[str]) -> dict[str, Guarantee]:
-        """The guarantees under which those of the rows stand that were accepted."""
+        """The guarantees under which those of the rows stand that were accepted, and say what they said then."""
         by_row: dict[str, Guarantee] = {}
         for at in range(0, len(row_ids), PAGE):
             some = row_ids[at : at + PAGE]
             for r in self.db.reader.execute(
                 "SELECT accepted.row, decision, risk, confidence, audit, statement FROM accepted"
                 " JOIN acceptances ON acceptances.id=acceptance AND withdrawn IS NULL"
+                " JOIN rows ON rows.id=accepted.row AND rows.content_hash=accepted.content_hash"
                 f" WHERE accepted.row IN ({marks(some)})",
                 some,
             ):

@@ -122,7 +122,8 @@ class Evidence:
             " skipped AS (SELECT row FROM newest GROUP BY row HAVING sum(status='submitted')=0 AND sum(status='discarded')>0)"
             " SELECT decided.row, decision, coalesce(rows.sample, '')='audit' is_audit, coalesce(first.at, '') at FROM decided"
             " JOIN rows ON rows.id=decided.row LEFT JOIN first ON first.row=decided.row WHERE decision IS NOT NULL"
-            " UNION ALL SELECT skipped.row, NULL, coalesce(rows.sample, '')='audit', '' FROM skipped"
+            " UNION ALL SELECT skipped.row, NULL, coalesce(rows.sample, '')='audit', (SELECT min(updated_at) FROM verdicts WHERE"
+            " verdicts.row=skipped.row AND status='discarded' AND gone IS NULL) FROM skipped"
             " JOIN rows ON rows.id=skipped.row ORDER BY at, 1",
             {"run": run_id, "majority": majority},
         )

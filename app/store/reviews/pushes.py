@@ -69,14 +69,15 @@ class Pushes:
     def plan(self, push: Push, rows: Mapping[str, float], *, blind_audit: bool) -> None:
         """Seals what the rows of a run ({id: priority}, in unit order) are in that push, before the first of them is sent.
 
-        What is there already stays what it is, only a queue's priorities change. Of the others a random sample is the
-        audit; a row that was sent to another dataset of the run's stays what it was there.
+        What is there already stays what it is, only a queue's priorities change, but of rows that an order placed next. Of the
+        others a random sample is the audit; a row that was sent to another dataset of the run's stays what it was there.
         """
 
         def write(c: sqlite3.Connection) -> None:
             there = {r["row"] for r in c.execute("SELECT row FROM pushed WHERE push=?", (push.id,))}
             c.executemany(
-                "UPDATE pushed SET priority=? WHERE push=? AND row=? AND kind='queue' AND priority<>?",
+                "UPDATE pushed SET priority=?, moved=max(abs(moved), 1) WHERE push=? AND row=? AND kind='queue' AND priority<>?"
+                f" AND priority<{AUDIT_FIRST + 1}",
                 [(priority, push.id, row, priority) for row, priority in rows.items() if row in there],
             )
             new = [row for row in rows if row not in there]
@@ -95,8 +96,7 @@ class Pushes:
             ).fetchone()
             audits += sum(before[row][0] == "audit" for row in new if row in before)
             fresh = [row for row in new if row not in before]
-            sampled = drawn_for_audit(fresh, len(there) + len(new), audits, push.seed)
-            chance = len(sampled) / max(len(fresh), 1)
+            sampled, chance = drawn_for_audit(fresh, len(there) + len(new), audits, push.seed)
             kinds = {
                 row: before.get(row) or ("audit" if row in sampled else "queue", chance, len(fresh)) for row in new
             }
@@ -186,7 +186,8 @@ class Pushes:
 
         self.db.write(
             lambda c: c.executemany(
-                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL, moved=0, number=coalesce(?, number),"
+                "UPDATE pushed SET content_hash=?, suggested=?, sent=?, withdrawn=NULL, moved=max(moved, 0),"
+                " number=coalesce(?, number),"
                 " offered=iif(instr(offered, ?)>0, offered, json_insert(offered, '$[#]', json(?))) WHERE push=? AND row=?",
                 [
                     (

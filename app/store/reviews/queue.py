@@ -10,6 +10,7 @@ from app.store.columns import dumps, marks, now
 from app.store.database import Database
 from app.store.reviews.pushes import AUDIT_FIRST, PAGE
 from app.store.reviews.verdicts import IN_THE_APP, PERSON
+from feedback.stats.review_order import Method
 
 NEXT = AUDIT_FIRST + 1.0
 """From here on lie the priorities of the rows that come next: above those of all others."""
@@ -21,7 +22,12 @@ ANSWERED_BY = (
     f"(SELECT count(DISTINCT {PERSON}) FROM verdicts WHERE verdicts.row=rows.id AND gone IS NULL AND status<>'draft')"
 )
 """How many reviewers finished with a row."""
-_LAST = "SELECT max(id) FROM review_lists WHERE run=?"
+_MOVED = (
+    "FROM pushed JOIN rows ON rows.id=pushed.row WHERE moved<>0 AND sent>=rows.updated AND withdrawn IS NULL AND state='kept'"
+    " AND stage='answered' AND (abs(moved)=3 OR reviewers>1 OR NOT EXISTS(SELECT 1 FROM verdicts WHERE verdicts.row=pushed.row"
+    " AND gone IS NULL))"
+)
+_LAST = "SELECT max(id) FROM review_lists WHERE run=? AND who IN (?, '')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class QueueOrder:
     """How the queue was put in order last: by `method`, learned from so many answers, when so many were there in all."""
 
     created: str
-    method: str
+    method: Method
     fitted_on: int
     answered: int
     coefficients: Mapping[str, float]
@@ -98,7 +104,7 @@ class ReviewQueue:
                 priority = wanted.get(r["row"], base)
                 if abs(priority - r["priority"]) > 1e-9:
                     changed.append((priority, r["push"], r["row"]))
-            c.executemany("UPDATE pushed SET priority=?, moved=1 WHERE push=? AND row=?", changed)
+            c.executemany("UPDATE pushed SET priority=?, moved=max(abs(moved), 1) WHERE push=? AND row=?", changed)
             return len(changed)
 
         return self.db.write(write)
@@ -111,11 +117,8 @@ class ReviewQueue:
         after = ""
         while True:
             page = self.db.all(
-                "SELECT pushed.row FROM pushed JOIN rows ON rows.id=pushed.row WHERE push=? AND moved=1 AND pushed.row>?"
-                " AND sent>=rows.updated AND withdrawn IS NULL AND state='kept' AND stage='answered'"
-                " AND (reviewers>1 OR NOT EXISTS(SELECT 1 FROM verdicts WHERE verdicts.row=pushed.row AND gone IS NULL))"
-                f" ORDER BY pushed.row LIMIT {PAGE}", push, after,
-            )  # fmt: skip
+                f"SELECT pushed.row {_MOVED} AND push=? AND pushed.row>? ORDER BY pushed.row LIMIT {PAGE}", push, after
+            )
             if page:
                 yield [r["row"] for r in page]
             if len(page) < PAGE:
@@ -124,8 +127,13 @@ class ReviewQueue:
 
     def any_moved(self, run_id: str) -> bool:
         """True where Argilla has not heard of the order, or of a list, yet."""
-        rows = self.db.all("SELECT 1 FROM pushed JOIN pushes ON pushes.id=push WHERE run=? AND moved=1 LIMIT 1", run_id)
+        rows = self.db.all(f"SELECT 1 {_MOVED} AND push IN (SELECT id FROM pushes WHERE run=?) LIMIT 1", run_id)
         return bool(rows)
+
+    def on_their_way(self, push: int) -> None:
+        """What moved so far is about to be told: what moves from now on is told another time."""
+        if self.db.all("SELECT 1 FROM pushed WHERE push=? AND moved>0 LIMIT 1", push):
+            self.db.write(lambda c: c.execute("UPDATE pushed SET moved=-moved WHERE push=? AND moved>0", (push,)))
 
     def waiting_audit(self, run_id: str) -> list[str]:
         """The audit rows that nobody has finished with, in the random order in which they were sealed."""
@@ -138,16 +146,27 @@ class ReviewQueue:
         return [r["row"] for r in rows]
 
     def following(self, run_id: str, limit: int) -> list[str]:
-        """The rows that nobody has finished with, in the queue's order, the next first."""
+        """The rows that nobody has finished with and that need somebody, in the queue's order, the next first."""
         rows = self.db.reader.execute(
             "SELECT id FROM rows INDEXED BY rows_queue WHERE run=? AND state='kept' AND queue IS NOT NULL"
             " AND NOT EXISTS(SELECT 1 FROM verdicts WHERE verdicts.row=rows.id AND gone IS NULL AND status<>'draft')"
-            " ORDER BY queue, unit, position LIMIT ?", (run_id, limit),
+            " AND NOT EXISTS(SELECT 1 FROM accepted JOIN acceptances ON acceptances.id=acceptance AND withdrawn IS NULL"
+            " WHERE accepted.row=rows.id) ORDER BY queue, unit, position LIMIT ?", (run_id, limit),
         )  # fmt: skip
         return [r["id"] for r in rows]
 
-    def add_list(self, run_id: str, rows: Sequence[str], minutes: float, seconds: float) -> ReviewList:
-        """A list of rows to review in so many minutes; their records belong to a batch of their own from now on."""
+    def listed_by_others(self, run_id: str, who: str) -> set[str]:
+        """The rows of the newest lists of everybody else."""
+        rows = self.db.all(
+            "SELECT row FROM listed WHERE list IN (SELECT max(id) FROM review_lists WHERE run=? AND who NOT IN ('', ?)"
+            " GROUP BY who)", run_id, who,
+        )  # fmt: skip
+        return {r["row"] for r in rows}
+
+    def add_list(self, run_id: str, who: str, rows: Sequence[str], minutes: float, seconds: float) -> ReviewList:
+        """A list of rows for somebody ("" for anybody) to review in so many minutes; their records belong to a batch of their own
+        from now on.
+        """
 
         def write(c: sqlite3.Connection) -> int:
             (batch,) = c.execute(
@@ -155,21 +174,21 @@ class ReviewQueue:
                 " coalesce((SELECT max(batch) FROM pushed JOIN pushes ON pushes.id=push WHERE run=:run), 0))", {"run": run_id},
             ).fetchone()  # fmt: skip
             added = c.execute(
-                "INSERT INTO review_lists(run, created, minutes, seconds, batch) VALUES(?,?,?,?,?)",
-                (run_id, now(), minutes, seconds, batch),
+                "INSERT INTO review_lists(run, created, who, minutes, seconds, batch) VALUES(?,?,?,?,?,?)",
+                (run_id, now(), who, minutes, seconds, batch),
             )
             c.executemany(
                 "INSERT INTO listed(list, row, position) VALUES(?,?,?)",
                 [(added.lastrowid, row, position) for position, row in enumerate(rows)],
             )
             c.execute(
-                "UPDATE pushed SET batch=?, moved=1 WHERE push IN (SELECT id FROM pushes WHERE run=?) AND row IN"
+                "UPDATE pushed SET batch=?, moved=max(abs(moved), 1) WHERE push IN (SELECT id FROM pushes WHERE run=?) AND row IN"
                 " (SELECT value FROM json_each(?))", (batch, run_id, dumps(list(rows))),
             )  # fmt: skip
             return int(added.lastrowid or 0)
 
         number = self.db.write(write)
-        found = self.list_of(run_id)
+        found = self.list_of(run_id, who)
         assert found is not None and found.id >= number
         return found
 
@@ -179,14 +198,19 @@ class ReviewQueue:
         """
         wanted = {*worth, *self._overlapping(run_id, overlap)}
         before = {r["row"] for r in self.db.reader.execute(SHARED, {"run": run_id})}
-        if wanted == before:
+        alone = "SELECT row FROM pushed WHERE push IN (SELECT id FROM pushes WHERE run=?) AND sent<>'' AND reviewers=1"
+        lacking = {
+            r["row"]
+            for r in self.db.all(f"{alone} AND row IN (SELECT value FROM json_each(?))", run_id, dumps([*wanted]))
+        }
+        if not lacking and wanted >= before:
             return 0
 
         def write(c: sqlite3.Connection) -> int:
             changed = 0
-            for reviewers, rows in ((2, wanted - before), (1, before - wanted)):
+            for reviewers, rows in ((2, lacking), (1, before - wanted)):
                 changed += c.execute(
-                    "UPDATE pushed SET reviewers=?, moved=1 WHERE push IN (SELECT id FROM pushes WHERE run=?) AND sent<>'' AND"
+                    "UPDATE pushed SET reviewers=?, moved=3 WHERE push IN (SELECT id FROM pushes WHERE run=?) AND sent<>'' AND"
                     " reviewers<>? AND row IN (SELECT value FROM json_each(?))",
                     (reviewers, run_id, reviewers, dumps(sorted(rows))),
                 ).rowcount
@@ -204,7 +228,8 @@ class ReviewQueue:
         """The audit rows of the overlap; [] while fewer than two people review."""
         (r,) = self.db.all(
             "SELECT (SELECT count(*) FROM rows WHERE run=?1 AND state='kept' AND sample IS NOT NULL) rows, (SELECT count(*) FROM"
-            f" (SELECT DISTINCT {PERSON} FROM verdicts WHERE row>?1||'-' AND row<?1||'.' AND gone IS NULL AND status='submitted'"
+            f" (SELECT DISTINCT {PERSON} FROM verdicts JOIN rows ON rows.id=row AND run=?1 WHERE row>?1||'-' AND row<?1||'.'"
+            " AND gone IS NULL AND status='submitted'"
             " LIMIT 2)) people", run_id,
         )  # fmt: skip
         if r["people"] < 2:
@@ -230,9 +255,9 @@ class ReviewQueue:
         sql = f"SELECT count(*) FROM rows WHERE id IN ({SHARED}) AND state='kept' AND {ANSWERED_BY}=1"
         return int(self.db.reader.execute(sql, {"run": run_id}).fetchone()[0])
 
-    def list_of(self, run_id: str) -> ReviewList | None:
-        """The newest list of a run; None where there is none."""
-        rows = self.db.all(f"SELECT * FROM review_lists WHERE id=({_LAST})", run_id)
+    def list_of(self, run_id: str, who: str) -> ReviewList | None:
+        """Somebody's newest list of a run, or one for anybody; None where there is none."""
+        rows = self.db.all(f"SELECT * FROM review_lists WHERE id=({_LAST})", run_id, who)
         if not rows:
             return None
         (r,) = rows

@@ -105,7 +105,7 @@ def _queue(figures: Insights) -> Markup:
             [name, measure.shown, measure.interval, f"{measure.n:,}"]
             for name, measure in (("rows of the queue", gain.queue), ("rows at random", gain.audit))
         ]
-        body += fragments.table(["labeller decided wrong in", "share", "95% interval", "reviews"], rows)
+        body += fragments.table(["wrong decisions of the labeller in", "share", "95% interval", "reviews"], rows)
     order = {
         "contradiction": "The queue is in the order of how strongly the labeller's other ratings, or the other order of a pair, "
         "contradict its decision.",
@@ -124,7 +124,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
     if given is not None and stands:
         body += _finding(
             f"{count(given.rows, 'row')} {'is' if given.rows == 1 else 'are'} accepted without a reviewer, since "
-            f"{given.created[:10]}, by {given.who}: at most {given.risk:.0%} of them would be decided otherwise "
+            f"{given.created[:10]}, by {given.who}: at most {100 * given.risk:.3g}% of them would be decided otherwise "
             f"({given.confidence:.0%} sure, from {count(given.audit, 'audit review')})."
         )
         body += markup('<div class="do">{}</div>', fragments.button("Withdraw", "press", act="withdraw-acceptance"))
@@ -145,7 +145,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
     body += fragments.fold("How this is worked out", escape(HOW_GUARANTEE))
     if able.curve and view.run is not None:
         body += plots.behind(stats_tables.of_guarantee(able.curve), view.run, "guarantee")
-    return fragments.panel("Rows that need nobody", f"{CONFIDENCE:.0%} sure, from the audit", body)
+    return fragments.panel("Rows that need no review", f"{CONFIDENCE:.0%} sure, from the audit", body)
 
 
 def _risks(chosen: float) -> Markup:
@@ -236,7 +236,7 @@ def _people(figures: Insights) -> Markup:
         )
         body += _finding(f"{count(figures.waiting_second, 'row waits', 'rows wait')} for a second reviewer.{why}")
         body += markup('<div class="do">{}</div>', fragments.button("Show them", "press", act="second-opinions"))
-    return fragments.panel("Reviewers beside each other", "rows that two of them decided", body)
+    return fragments.panel("Reviewers compared", "rows that two of them decided", body)
 
 
 def _told(measure: Measure) -> list[str]:

@@ -37,7 +37,7 @@ def menu(view: RunView) -> Markup:
 
 def _last(view: RunView) -> Markup:
     """How far the newest list is, with the ways to it."""
-    picked = view.reviews.review_list()
+    picked = view.reviews.review_list(view.reviewer)
     if picked is None:
         return fragments.note("The next rows that fit into that time, as one list here and in Argilla.")
     done = len(view.reviews.answered_among(picked.rows))
@@ -53,7 +53,11 @@ def _last(view: RunView) -> Markup:
 
 def progress(view: RunView) -> str:
     """How far the list is that is shown, in a sentence; "" where another one is, or none."""
-    if view.run is None or view.filled.get("browse.sample") != LIST or (picked := view.reviews.review_list()) is None:
+    if (
+        view.run is None
+        or view.filled.get("browse.sample") != LIST
+        or (picked := view.reviews.review_list(view.reviewer)) is None
+    ):
         return ""
     done = len(view.reviews.answered_among(picked.rows))
     return f"{picked.minutes:g} minutes: {done} of {count(len(picked.rows), 'row')} done."
@@ -74,7 +78,7 @@ def reason(view: RunView, judged: ReviewedRow, *, hidden: bool) -> Markup:
     random = last.random if last is not None else frozenset()
     if signals.rating is None and judged.row.id not in random and (doubtful := doubt_in_words(judged.comparisons)):
         return _why(doubtful)
-    order = ReviewOrder("learned" if last is not None and last.method == "learned" else "contradiction", (), {}, random)
+    order = ReviewOrder(last.method if last is not None else "contradiction", (), {}, random)
     first = (
         next(iter(view.recipe.rating.keys), "") if view.recipe is not None and view.recipe.rating is not None else ""
     )
@@ -99,7 +103,7 @@ def act_on(act: Act) -> Done | None:
         act.state.jobs.tell_queue(act.run)
         done = _shown(act)
         rows = count(len(picked.rows), "row")
-        return replace(done, toast=f"{minutes} minutes: {rows}, about {max(1, round(picked.seconds / 60))} of them.")
+        return replace(done, toast=f"{minutes} minutes: {rows}, about {max(1, round(picked.seconds / 60))} min.")
     if act.word == "show-list":
         return _shown(act)
     return None
