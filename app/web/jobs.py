@@ -161,6 +161,7 @@ class Jobs:
         self.settings = settings
         self.inputs = KnownInputs()
         self._jobs: dict[str, Job] = {}
+        self._ordering: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._guard = threading.Lock()
         self._closed = False
@@ -241,10 +242,18 @@ class Jobs:
         return self._start(run, "push", lambda job: asyncio.to_thread(send, job))
 
     def refresh_queue(self, run: Run) -> None:
-        """Puts the queue in order beside the page, where enough was answered since it was done last."""
-        if is_due(self.store, run):
-            work = asyncio.to_thread(refresh, self.store, run)
-            asyncio.run_coroutine_threadsafe(self._begin(_quietly(work)), self._loop)
+        """Puts the queue in order beside the page, where enough was answered since it was done last; once at a time."""
+        if run.id in self._ordering or not is_due(self.store, run):
+            return
+        self._ordering.add(run.id)
+
+        def order() -> None:
+            try:
+                refresh(self.store, run)
+            finally:
+                self._ordering.discard(run.id)
+
+        asyncio.run_coroutine_threadsafe(self._begin(_quietly(asyncio.to_thread(order))), self._loop)
 
     def tell_queue(self, run: Run) -> None:
         """Tells Argilla where the records of a run stand by now, beside the page; the next pull does where that fails."""

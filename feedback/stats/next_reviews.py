@@ -132,7 +132,7 @@ def _of_queue(count: int, wrong: float | None, low: float | None, high: float | 
 
 def _of_audit(statement: QualityStatement, count: int, half_now: float | None, half_then: float | None) -> str:
     if statement.next_size is None:
-        return "" if half_now is None else f"{_half(statement, half_now)} is as near as this audit comes"
+        return "" if half_now is None else f"{_half(statement, half_now)} is the most precise that this audit can get"
     if half_now is None or half_then is None:
         return f"{_more(statement.missing)} before anything is said of the whole set"
     if half_then < half_now:
