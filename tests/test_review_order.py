@@ -252,3 +252,15 @@ def test_the_order_is_worth_following_in_a_world_of_its_own() -> None:
             learned, chance = learned + rows.wrong[queue].sum(), chance + 100 * rows.wrong.mean()
         over[world.name] = learned / chance
     assert over["middle"] >= 5.5 and over["useless"] >= 1.5
+
+
+def test_what_is_not_known_is_not_made_up() -> None:
+    """A page that has the order's method alone, and a labeller that decides nothing."""
+    population = Population.of(["a"], {"keeps": [True], "rating": [5.0], "opinions": [4.8], "contradiction": [-1.3]})
+    words = why(ReviewOrder("learned", (), {}), population, "a", aspect="helpfulness")
+    assert words.startswith("people decided otherwise on rows like it; ")
+    silent = Population.of(["a"], {"keeps": [None], "rating": [None], "opinions": [None], "contradiction": [0.0]})
+    assert (
+        queue_gain(silent, []).sentence
+        == "The labeller decides no row here, so that there is nothing to be found wrong."
+    )

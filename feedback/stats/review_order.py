@@ -264,6 +264,8 @@ def why(order: ReviewOrder, population: Population, row: str, *, aspect: str = "
         return "picked at random, to see what the order misses"
     reason = _reason(order.leading.get(row, CONTRADICTION), population, at)
     said = _said(population, at, aspect, levels)
+    if order.method == "learned" and row not in order.leading and population.contradiction[at] <= 0:
+        reason = "people decided otherwise on rows like it"
     return f"{reason}; {said}" if reason else said
 
 
@@ -312,6 +314,10 @@ def queue_gain(population: Population, answers: Sequence[Answer]) -> QueueGain:
     _, in_queue = judged(population, [answer for answer in answers if not answer.is_audit])
     _, in_audit = judged(population, [answer for answer in answers if answer.is_audit])
     queue, audit = share("wrong in the queue", in_queue.tolist()), share("wrong in the audit", in_audit.tolist())
+    if len(population) and not (population.keeps >= 0).any():
+        return QueueGain(
+            queue, audit, None, "The labeller decides no row here, so that there is nothing to be found wrong."
+        )
     if audit.value is None or queue.value is None:
         lacking = []
         if queue.missing:
