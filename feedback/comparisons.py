@@ -155,18 +155,18 @@ def doubt(compared: Sequence[Comparison]) -> float | None:
     The mean of two shares: of the comparisons that changed with the order, and of how close the ranking is at its top: 0 where the
     first response is surely the best, 1 where that is anybody's guess.
     """
-    found = ranking(compared)
-    if found is None:
+    ranked = ranking(compared)
+    if ranked is None:
         return None
-    guess = 1 / len(found.order)
-    close = min(max((1 - found.sure) / (1 - guess), 0.0), 1.0)
+    guess = 1 / len(ranked.order)
+    close = min(max((1 - ranked.sure) / (1 - guess), 0.0), 1.0)
     return (sum(c.changed for c in compared) / len(compared) + close) / 2
 
 
 def doubt_in_words(compared: Sequence[Comparison]) -> str:
     """What makes it doubtful or not, as it can follow a colon; "" where nothing was compared."""
-    found = ranking(compared)
-    if found is None:
+    ranked = ranking(compared)
+    if ranked is None:
         return ""
     changed = sum(c.changed for c in compared)
     first = "the labeller's preference"
@@ -176,9 +176,9 @@ def doubt_in_words(compared: Sequence[Comparison]) -> str:
         changes = f"{first} changes with the order in {changed:,} of {len(compared):,} comparisons"
     else:
         changes = f"{first} is the same in both orders of all {len(compared):,} comparisons"
-    if found.top is None:
+    if ranked.top is None:
         return f"{changes}, and no response is ahead" if changed else f"{changes}: a tie"
-    return f"{changes}; that {letter(found.top)} is the best is {found.sure:.0%} certain"
+    return f"{changes}; that {letter(ranked.top)} is the best is {ranked.sure:.0%} certain"
 
 
 def _connects(compared: "NDArray[np.bool_]") -> bool:

@@ -1,6 +1,7 @@
 """Driving the app as a person does: the installed command in a process of its own, Debian's chromium in front of it."""
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -112,6 +113,8 @@ class Person:
     """What the page's own console had to complain about."""
     asked: set[Request] = field(default_factory=set)
     """The questions of its pages to the app that are not answered yet."""
+    heard: float = -math.inf
+    """When the last of them was answered, by the monotonic clock in seconds: the page may still be showing that."""
 
     def open(self, url: str) -> None:
         """Opens a page of the app as its printed address does: signed in."""
@@ -149,6 +152,10 @@ class Person:
         self.page.get_by_role("option", name=re.compile(re.escape(option))).first.click()
         self.answered()  # what depends on the choice is shown anew
 
+    def hears(self, request: Request) -> None:
+        self.asked.discard(request)
+        self.heard = time.monotonic() if request.method == "POST" else self.heard
+
     def answered(self) -> None:
         """Waits until the page asks nothing, for long enough that it could have begun to ask and to show an answer."""
         calm, until = 0, time.monotonic() + 30  # of a page that was closed nobody tells how its questions ended
@@ -163,7 +170,8 @@ class Person:
 
     def write(self, id: str, text: str) -> None:
         """Types into a field and leaves it, once the page is calm: what is shown anew in that moment may not hear it."""
-        if self.asked:
+        self.page.wait_for_timeout(0)  # what the page asked since is known only now
+        if self.asked or time.monotonic() - self.heard < 0.5:
             self.answered()
         box = self.page.locator(f"#{id} input, #{id} textarea").first
         box.fill(text)
@@ -214,8 +222,8 @@ def person(browser: Browser, **options: Any) -> Iterator[Person]:
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     somebody = Person(context, page, foreign, complaints)
     context.on("request", lambda request: somebody.asked.add(request) if request.method == "POST" else None)
-    context.on("requestfinished", lambda request: somebody.asked.discard(request))
-    context.on("requestfailed", lambda request: somebody.asked.discard(request))
+    context.on("requestfinished", somebody.hears)
+    context.on("requestfailed", somebody.hears)
     try:
         yield somebody
     except BaseException:

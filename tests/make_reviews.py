@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from app.recipe import Recipe, recipe_of
 from app.review.reviewed_rows import judged_rows
 from app.store.columns import now
-from app.store.reviews.evidence import SIGNALS
 from app.store.reviews.pushes import Push
 from app.store.runs import Run
 from app.store.store import Store
@@ -20,9 +19,7 @@ def sent(store: Store, run: Run, *, seed: int = 5, blind_audit: bool = False) ->
     recipe = recipe_of(run)
     aspect = next(iter(recipe.rating.keys), "") if recipe.rating else ""
     signals = {judged.row.id: signals_of(judged, aspect) for judged in judged_rows(store, run)}
-    store.evidence.keep_signals(
-        {row: tuple(getattr(known, name) for name in SIGNALS) for row, known in signals.items()}
-    )
+    store.evidence.keep_signals(signals)
     push = store.pushes.begin_push(run.id, EMBEDDED, f"dataset of {run.id}", run.id, "default", seed, "looks")
     store.pushes.plan(push, {row: known.contradiction for row, known in signals.items()}, blind_audit=blind_audit)
     at = now()

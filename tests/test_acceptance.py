@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,15 @@ from app.review.exporting import export_to_file
 from app.review.insights import evidence_of, insights_of
 from app.review.review_queue import refresh
 from app.review.reviewed_rows import judged_of
+from app.store.columns import now
+from app.store.row_search import RowQuery
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.exports.selection import Export
 from feedback.types import Rating
 from tasks.errors import SettingsError
 from tests.make_reviews import decide, sent_run
+from tests.make_runs import edit
 from tests.make_workspace import make_workspace
 
 RISK = 0.2
@@ -133,7 +137,51 @@ def test_people_and_checks_decide_before_a_guarantee(tmp_path: Path) -> None:
         assert (judged.decision_by, judged.guarantee) == ("people", None)
 
 
+def test_a_row_that_changed_since_needs_somebody_again(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 200, rate=kept_or_not)
+        audit = agreed(store, run)
+        accept(store, run, "ann", RISK)
+        row, other = [row for row in evidence_of(store, run).population.ids if row not in audit][:2]
+        assert store.review_queue.following(run.id, 500) == []
+        edit(store, row, "Another river.")
+        judged = judged_of(store, run, [row, other])
+        assert (judged[row].guarantee, judged[row].decision) == (None, None) and judged[
+            other
+        ].decision_by == "guarantee"
+        assert store.review_queue.following(run.id, 500) == [row]
+        assert row not in store.row_search.page(run.id, RowQuery(sample="guarantee"), 0, 500)
+
+
+def test_a_row_that_changed_since_it_was_sent_is_not_accepted(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 200, rate=kept_or_not)
+        audit = agreed(store, run)
+        row = next(row for row in evidence_of(store, run).population.ids if row not in audit)
+        edit(store, row, "Another river.")
+        assert accept(store, run, "ann", RISK).acceptance.rows == 149
+        assert judged_of(store, run, [row])[row].guarantee is None
+
+
+def test_an_acceptance_ends_where_the_labeller_decides_otherwise_by_now(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 200, rate=kept_or_not)
+        audit = agreed(store, run)
+        accept(store, run, "ann", RISK)
+        row = next(row for row in evidence_of(store, run).population.ids if row not in audit)
+        known = store.evidence.signals_of_row(row)
+        assert known is not None
+        store.evidence.keep_signals({row: replace(known, keeps=not known.keeps)})
+        store.db.write(lambda c: c.execute("UPDATE pushed SET sent=? WHERE row=?", (now(), row)))  # sent anew
+        assert (
+            refresh(store, run).withdrawn == "1 of the rows was rated anew, and the labeller decides otherwise by now."
+        )
+
+
 @pytest.mark.parametrize("risk", [0.0, -1.0, 0.6, float("nan")])
 def test_a_risk_that_is_no_share_is_refused(tmp_path: Path, risk: float) -> None:
     with Store(tmp_path) as store, pytest.raises(SettingsError, match=r"from 0\.001 to 0\.5"):
-        accept(store, sent_run(store, 60), "ann", risk)
+        run = sent_run(store, 60)
+        with pytest.raises(SettingsError, match=r"from 0\.001 to 0\.5"):
+            insights_of(store, run, risk)
+        accept(store, run, "ann", risk)

@@ -164,6 +164,7 @@ def test_models_are_kept_in_sets_with_their_prices(app: App, browser: Browser) -
         curator.write("set-name", name)
         curator.press("save-set")
         curator.wait(f"Saved as “{name}”.")
+        expect(page.locator("#labeller-prompt_price input")).to_have_value("2.5")
         curator.choose("labeller-preset", "Built-in small model")
         expect(page.locator("#labeller-prompt_price input")).to_have_value("")
         saved = page.locator("#model-sets li", has_text=name)

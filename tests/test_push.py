@@ -272,8 +272,10 @@ def test_a_dataset_of_an_earlier_version_goes_on(store: Store, where: Argilla, o
     with Server(where.url, where.key) as server:
         earlier = settings(Shape(2), Review(blind_audit=False), ("helpfulness", "honesty"), "Rate.")
         earlier.questions.remove(earlier.questions["correction-of"])
+        earlier.metadata.remove(earlier.metadata["reviewers"])
         target(server, name, "", earlier)
     assert pushed(store, run, where, name).pushed.sent == 55
+    assert [push["dataset"] for push in store.pushes.of_run(run.id)] == [name]
     names = {question["id"]: question["name"] for question in owner.questions(name)}
     for record in owner.records(name):
         assert "rationale-1" not in record["fields"]

@@ -295,3 +295,21 @@ def test_an_audit_that_ends_between_two_sizes_covers_all_the_same(end: int) -> N
         truth = float(world.keep.mean())
         missed += any(s.low is not None and s.high is not None and not s.low <= truth <= s.high for s in looks)
     assert missed <= 300 * 0.08
+
+
+def test_skipped_rows_are_not_said_to_be_reviewed() -> None:
+    everything = quality(rows(30), said([True] * 30))
+    assert everything.method == "all rows reviewed"
+    with_skipped = quality(rows(30), said([*[True] * 28, None, None], status="skipped"))
+    assert with_skipped.method != "all rows reviewed" and with_skipped.skipped == 2
+
+
+def test_a_size_whose_shares_are_not_there_is_passed_over() -> None:
+    """By largest remainder 52 reviews of these four batches are (22, 0, 8, 22), and 50 are (21, 1, 7, 21)."""
+    sizes, reviewed = (263, 5, 91, 267), (22, 0, 8, 22)
+    batch = [at for at, size in enumerate(sizes) for _ in range(size)]
+    answers: list[Answer] = []
+    for at, number in enumerate(reviewed):
+        answers += said([n % 5 != 0 for n in range(number)], batch.index(at), since=100 * at)
+    now = quality(rows(len(batch), batch=batch), answers)
+    assert now.n == 52 and now.stated_at == 20 and now.value is not None and not math.isnan(now.value)

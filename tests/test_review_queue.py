@@ -8,6 +8,8 @@ import pytest
 from app.errors import RunError
 from app.review.insights import evidence_of, insights_of
 from app.review.review_queue import interleaved, is_due, refresh, rows_for
+from app.store.columns import now
+from app.store.reviews.pushes import Push
 from app.store.row_search import RowQuery
 from app.store.store import Store
 from feedback.types import Rating
@@ -133,3 +135,41 @@ def test_a_tenth_of_the_rows_is_for_two_reviewers_once_there_are_two(tmp_path: P
         assert set(store.row_search.page(run.id, RowQuery(sample="second"), 0, 50)) == set(audit[:6])
         decide(store, dict.fromkeys(audit[:5], "reject"), "ben")
         assert insights_of(store, run).waiting_second == 1
+
+
+def test_each_reviewer_has_a_list_and_nobody_gets_what_another_has(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 60)
+        for_ann, for_ben = (rows_for(store, run, 10, name) for name in ("ann", "ben"))
+        assert for_ann.rows and for_ben.rows and not set(for_ann.rows) & set(for_ben.rows)
+        assert store.review_queue.list_of(run.id, "ann") == for_ann
+        assert store.review_queue.list_of(run.id, "ben") == for_ben and store.review_queue.list_of(run.id, "cy") is None
+        of_ann = store.row_search.page(run.id, RowQuery(sample="list", person="app:ann"), 0, 500)
+        assert set(of_ann) == set(for_ann.rows)
+
+
+def test_what_moves_while_it_is_told_is_told_another_time(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 60)
+        (sent,) = store.pushes.of_run(run.id)
+        push = Push(sent["id"], run.id, sent["seed"])
+        first = rows_for(store, run, 5, "")
+        store.review_queue.on_their_way(push.id)
+        second = rows_for(store, run, 2, "")  # some of the same rows, before Argilla has them
+        store.pushes.keep_sent(push, [(row, "hash", {}) for row in first.rows], now())
+        moved = {row for page in store.review_queue.moved(push.id) for row in page}
+        assert moved == set(second.rows) and moved < set(first.rows)
+        store.review_queue.on_their_way(push.id)
+        store.pushes.keep_sent(push, [(row, "hash", {}) for row in second.rows], now())
+        assert not store.review_queue.any_moved(run.id)
+
+
+def test_one_person_in_the_app_and_in_argilla_is_one(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        run = sent_run(store, 60)
+        audit = store.review_queue.waiting_audit(run.id)
+        decide(store, dict.fromkeys(audit[:10], "approve"), "ann")
+        decide(store, dict.fromkeys(audit[:10], "approve"), "ann (in the app)")
+        figures = insights_of(store, run)
+        assert [each.reviewer for each in figures.progress] == ["ann"] and not figures.pairs
+        assert refresh(store, run).moved == 0 and figures.waiting_second == 0

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 
 from app.config import Settings
-from app.recipe import load
+from app.recipe import load, recipe_of, recipe_text
 from app.runs import shards
 from app.runs.shards import Shard
 from app.store import lease
 from app.store import merge as store_merge
 from app.store.store import Store
 from app.workspace import Workspace
+from feedback.checks.refusal import Refusal
 from tasks.engine.budget import Budget
 from tasks.errors import ClaywrightError, SettingsError
 from tests.conftest import Command
@@ -339,6 +340,22 @@ def test_what_people_did_to_merged_rows_stays(copies: list[Path], tmp_path: Path
     before = contents(tmp_path / "data")
     assert command("merge", *copies).code == 0
     assert contents(tmp_path / "data") == before
+
+
+def test_which_server_answered_is_merged_and_a_check_may_be_added_in_between(
+    copies: list[Path], tmp_path: Path, command: Command
+) -> None:
+    for number, copy in enumerate(copies, 1):
+        change(copy, "INSERT INTO served SELECT id, 'http://a/v1', ?, 1, 1, 1.0 FROM workings LIMIT 1", number)
+    assert command("merge", *copies[:2]).code == 0
+    with Store(tmp_path / "data") as store:
+        run = store.runs.get("whole")
+        made = recipe_of(run)
+        more = replace(made, checks=(*made.checks, Refusal()))
+        store.runs.set(run.id, recipe=recipe_text(more))
+    assert command("merge", *copies).code == 0
+    with Store(tmp_path / "data") as store:
+        assert [(each.server, each.answered) for each in store.usage.served("whole")] == [("http://a/v1", 6)]
 
 
 def test_a_backup_of_a_shard_is_merged_as_well(copies: list[Path], tmp_path: Path, command: Command) -> None:

@@ -309,6 +309,8 @@ def agreement(run_id: str, *, data: Path | None = None) -> Agreement:
 def insights(run_id: str, *, risk: float = RISK, data: Path | None = None) -> Insights:
     """What the reviews of a run that was pulled prove: the quality of the set, what the queue finds, the rows that need nobody at
     that risk (the share of them that may be decided otherwise), minutes, reviewers. Each figure has its sentence.
+
+    Raises SettingsError for a risk that is no share.
     """
     app_settings = settings(data)
     with Store(app_settings.data) as store:

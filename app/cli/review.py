@@ -167,14 +167,8 @@ def insights(
     as_json: AsJson = False,
 ) -> None:
     """Say what the reviews prove so far: the set's quality, what the queue finds, which rows need nobody, how long is left."""
-    from app.review.acceptance import acceptable
-    from app.review.insights import evidence_of
-
     with opened(context) as workspace:
-        store = workspace.store
-        run = store.runs.get(run_id)
-        acceptable(evidence_of(store, run), risk)
-        figures = insights_of(store, run, risk)
+        figures = insights_of(workspace.store, workspace.store.runs.get(run_id), risk)
         if as_json:
             output.show_json(figures.plain())
         else:

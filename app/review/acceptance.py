@@ -3,20 +3,13 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from app.errors import RunError
-from app.review.insights import CONFIDENCE, RISK, Evidence, evidence_of
+from app.review.insights import CONFIDENCE, RISK, evidence_of
 from app.store.reviews.acceptances import KeptAcceptance
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.types import Decision
-from tasks.errors import SettingsError
-
-if TYPE_CHECKING:
-    from feedback.stats.acceptance import Acceptance
-
-LEAST_RISK, MOST_RISK = 0.001, 0.5
 
 
 @dataclass(frozen=True)
@@ -28,22 +21,14 @@ class Accepted:
     is_new: bool
 
 
-def acceptable(evidence: Evidence, risk: float) -> "Acceptance":
-    """The rows that could be accepted at that risk. Raises SettingsError for one that is no share."""
-    if not LEAST_RISK <= risk <= MOST_RISK:
-        raise SettingsError(
-            f"The risk is the share of accepted rows that may be wrong, from {LEAST_RISK:g} to {MOST_RISK:g} (given: {risk:g}).",
-            setting="risk",
-        )
-    return evidence.acceptance(risk)
-
-
 def accept(store: Store, run: Run, who: str, risk: float = RISK) -> Accepted:
-    """Accepts them in one go. Raises RunError where there are none yet, or where an acceptance at another risk stands."""
+    """Accepts them in one go. Raises RunError where there are none yet, or where an acceptance at another risk stands, and
+    SettingsError for a risk that is no share.
+    """
     given = store.acceptances.last(run.id)
     if given is None or given.withdrawn:
         evidence = evidence_of(store, run)
-        able = acceptable(evidence, risk)
+        able = evidence.acceptance(risk)
         if not able.rows or able.threshold is None:
             raise RunError(able.sentence)
         keeps = evidence.population.keeps

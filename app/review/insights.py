@@ -3,6 +3,7 @@
 Reviewed rows and signals are loaded once (`evidence_of`); the figures themselves are made in feedback/stats/.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from app.store.store import Store
 from feedback.rubrics import on_five
 from feedback.stats.row_signals import Answer, Population, signals_of
 from feedback.types import Verdict
+from tasks.errors import SettingsError
 
 if TYPE_CHECKING:
     from feedback.stats.acceptance import Acceptance
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 RISK = 0.05
 """The share of accepted rows that may be wrong, where nobody chose another."""
+LEAST_RISK, MOST_RISK = 0.001, 0.5
 CONFIDENCE = 0.95
 PAGE = 500
 
@@ -64,9 +67,15 @@ class Evidence:
         return len(self.audit) - len(self.of_audit)
 
     def acceptance(self, risk: float) -> "Acceptance":
-        """The rows that need no reviewer at that risk."""
+        """The rows that need no reviewer at that risk. Raises SettingsError for one that is no share."""
         from feedback.stats.acceptance import acceptance
 
+        if not LEAST_RISK <= risk <= MOST_RISK:
+            raise SettingsError(
+                f"The risk is the share of accepted rows that may be wrong, from {LEAST_RISK:g} to {MOST_RISK:g} (given: "
+                f"{risk:g}).",
+                setting="risk",
+            )
         return acceptance(self.population, self.of_audit, self.unreviewed, risk, CONFIDENCE, waiting=self.waiting_audit)
 
     @cached_property
@@ -123,10 +132,7 @@ def _add_signals(store: Store, run: Run, rows: Sequence[str]) -> None:
     aspect = next(iter(rating.keys), "") if rating else ""
     for at in range(0, len(rows), PAGE):
         judged = judged_of(store, run, list(rows[at : at + PAGE]))
-        signals = {row: signals_of(reviewed, aspect) for row, reviewed in judged.items()}
-        store.evidence.keep_signals(
-            {row: tuple(getattr(known, name) for name in SIGNALS) for row, known in signals.items()}
-        )
+        store.evidence.keep_signals({row: signals_of(reviewed, aspect) for row, reviewed in judged.items()})
 
 
 def _ratings(store: Store, run: Run, rows: Sequence[str]) -> dict[str, float]:
@@ -185,7 +191,9 @@ class Insights:
 
 
 def insights_of(store: Store, run: Run, risk: float = RISK) -> Insights:
-    """What the reviews of a run prove; `risk` is the share of accepted rows that may be wrong."""
+    """What the reviews of a run prove; `risk` is the share of accepted rows that may be wrong. Raises SettingsError for one that
+    is no share.
+    """
     return store.db.remembered(f"insights of {run.id} at {risk}", lambda: _insights(store, run, risk))
 
 
@@ -203,9 +211,6 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
     timings = timings_of(store, run)
     measured = pace(timings)
     opinions = opinions_of(store, run, [answer.row for answer in answers])
-    asked: dict[str, int] = {}
-    for opinion in opinions:
-        asked[opinion.row] = asked.get(opinion.row, 0) + 1
     return Insights(
         rows=len(population),
         audit=len(evidence.audit),
@@ -221,7 +226,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
         progress=reviewer_progress(timings, _left(evidence, timings), measured, now()),
         pairs=pair_agreement(opinions),
         mildness=mildness(opinions),
-        second_opinions=second_opinions(population, answers, asked),
+        second_opinions=second_opinions(population, answers, Counter(opinion.row for opinion in opinions)),
         waiting_second=store.review_queue.number_waiting_second(run.id),
     )
 
@@ -246,10 +251,8 @@ def timings_of(store: Store, run: Run) -> list[Any]:
 
 def _left(evidence: Evidence, timings: Sequence[Any]) -> Mapping[str, int]:
     """How many rows are left for each reviewer, where they go on as they share the work now."""
-    done: dict[str, int] = {}
-    for timing in timings:
-        done[timing.reviewer] = done.get(timing.reviewer, 0) + 1
-    whole, left = sum(done.values()), len(evidence.unreviewed)
+    done = Counter(timing.reviewer for timing in timings)
+    whole, left = done.total(), len(evidence.unreviewed)
     return {name: round(left * number / whole) for name, number in done.items()}
 
 

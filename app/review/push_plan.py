@@ -6,14 +6,13 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.errors import RunError
 from app.recipe import Recipe, recipe_of
 from app.review.argilla import Argilla, dataset_of, guidelines_of, is_pairwise, with_audit
 from app.review.reviewed_rows import judged_of, judged_rows
 from app.store.columns import now
-from app.store.reviews.evidence import SIGNALS
 from app.store.reviews.pushes import Push
 from app.store.runs import Run
 from app.store.store import Store
@@ -27,7 +26,7 @@ from feedback.argilla.records import About, Place, item
 from feedback.errors import Missing
 from feedback.rating_summary import MOST_RESPONSES
 from feedback.response_order import to_slots
-from feedback.stats.row_signals import signals_of
+from feedback.stats.row_signals import RowSignals, signals_of
 from feedback.types import sendable
 from tasks.types import Row
 
@@ -105,14 +104,12 @@ def push_run(
         )
     began = now()  # what is rated or edited from here on is sent by the next push
     recipe = with_audit(store, run, recipe, population)
-    about, priorities, signals, shortened = about_of(run, recipe), dict[str, float](), dict[str, tuple[Any, ...]](), 0
+    about, signals, shortened = about_of(run, recipe), dict[str, RowSignals](), 0
 
     def rows() -> Iterator[Row]:
         nonlocal shortened
         for reviewed in judged_rows(store, run):
-            known = signals_of(reviewed, next(iter(about.labelled), ""))
-            signals[reviewed.row.id] = tuple(getattr(known, name) for name in SIGNALS)
-            priorities[reviewed.row.id] = known.contradiction
+            signals[reviewed.row.id] = signals_of(reviewed, next(iter(about.labelled), ""))
             shortened += len(reviewed.row.responses) > MOST_RESPONSES
             yield reviewed.row
 
@@ -125,6 +122,7 @@ def push_run(
         settings = dataset_settings(shape, recipe.review, about.labelled, guidelines_of(recipe))
         to = target(server, name, argilla_workspace or recipe.review.workspace or argilla.workspace, settings)
         push = _Push(store, run, recipe, about, shape, server, to, vectors)
+        priorities = {row: known.contradiction for row, known in signals.items()}
         sent = push.send(argilla.name, began, priorities, lambda pushed: watch(pushed, population), withdraw=withdraw)
     sent.shortened = shortened
     return sent

@@ -121,9 +121,9 @@ async def _not_served(servers: Sequence[OpenAIEndpoint]) -> str:
 
     One that does not say what it has is taken to have it.
     """
-    found = await asyncio.gather(*map(listed, servers), return_exceptions=True)
+    models = await asyncio.gather(*map(listed, servers), return_exceptions=True)
     troubles = []
-    for server, names in zip(servers, found, strict=True):
+    for server, names in zip(servers, models, strict=True):
         if isinstance(names, ModelError):
             troubles.append(str(names))
         elif isinstance(names, BaseException):

@@ -78,9 +78,7 @@ class RunExecutor:
         self.judge = judge_of(self.recipe.rating) if self.recipe.rating else None
         self.judge_id = self.judge.identity(self.labeller.identity) if self.judge and self.labeller else ""
         task = self.recipe.task
-        rows = (
-            None if self.run.shard else self.recipe.rows
-        )  # a shard works only units that are wanted, with all their rows
+        rows = self.recipe.rows if not self.run.shard else None  # a shard has only units of which all rows are needed
         self.quota = Quota(rows, task.rows_per_unit, task.draws or task.endless)
         self.in_order = task.near_duplicate is not None or task.round > 0
         self.turns = InOrder()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from app.store.columns import dumps, marks
 from app.store.database import Database
 from app.store.ratings import COUNTS
+from app.store.reviews.acceptances import ACCEPTED
 from app.store.reviews.queue import ANSWERED_BY, SHARED
 from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST, OWN
 from feedback.rubrics import MOST_LEVELS
@@ -57,8 +58,7 @@ INDEXES = {
 LISTS = {
     "list": "rows.id IN (SELECT row FROM listed WHERE list=(SELECT max(id) FROM review_lists WHERE run=:run AND (:person IS NULL"
     f" OR who='' OR :person='{OWN}'||who)))",
-    "guarantee": "rows.id IN (SELECT row FROM accepted JOIN acceptances ON acceptances.id=acceptance WHERE run=:run AND"
-    " withdrawn IS NULL)",
+    "guarantee": ACCEPTED,
     "second": f"rows.id IN ({SHARED}) AND {ANSWERED_BY}=1",
 }
 """Samples that are lists of rows: those of a person's newest review list, those that are accepted under a guarantee,

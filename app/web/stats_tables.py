@@ -268,7 +268,7 @@ def of_guarantee(curve: Sequence[AcceptancePoint]) -> "pd.DataFrame":
     """Each threshold of the rows that need nobody: how many rows, how many audit reviews inside, the most that is wrong."""
     return table(
         (
-            "contradiction up to",
+            "doubt up to",
             "unreviewed rows",
             "share of them",
             "audit reviews",

@@ -23,8 +23,6 @@ version that it applied last. Every answer holds only what differs from what the
   next poll says the same, the answer was lost or overtaken, and all parts are sent again.
 - Where two answers may have met in the browser, `needs_full_refresh` is set: once no other request is under way, all parts
   are sent again, and the `dirty_fields`, of which the app can't know what they hold.
-- An answer to a field or a button of a page reaches that page and the header only: a page on which each event lists everything
-  takes long to open. What is different elsewhere is owed: the next poll, which is soon then, or the opening of the page brings it.
 - The run and the page are in the tab itself (and in its address): neither a reload nor a restart of the app loses them. A tab
   that the app does not know, as it was open before the app began, is taken to hold what was kept.
 """
@@ -97,10 +95,6 @@ class Tab:
     """True if two answers may have been applied at the same time: the browser may show parts as the earlier one says."""
     dirty_fields: set[str] = field(default_factory=set)
     """The fields that such answers filled, or that were changed meanwhile."""
-    owed_fields: set[str] = field(default_factory=set)
-    """The fields of other pages that hold something else by now than the tab was told: they are sent with the next poll."""
-    owes_parts: bool = False
-    """True where the page that is shown by now was out of an answer's reach."""
     late_base: float = -1
     """The version that a poll began from where that was not the last one: an answer was on its way, or was overtaken. -1: none."""
     pending_requests: int = 0
@@ -191,14 +185,6 @@ class TabSync:
         tab_state = [self.run, self.page, self.base_version]
         parts = [component for _, component, _ in self.board.shows]
         everything = list(dict.fromkeys([*tab_state, self.timer, *parts, *fields.values()]))
-        pages = self.board.form.pages
-        within = {
-            page: [
-                *tab_state, self.timer, *(part for where, part, _ in self.board.shows if where in (page, "top")),
-                *(component for name, component in fields.items() if pages[name] in (page, "top")),
-            ]
-            for page in self.pages
-        } | {"top": everything}  # fmt: skip
         # For each field that is sent, and each part whose progress is shown, the browser looks through the whole page: so a
         # field that was changed is sent alone, and progress is that of one hidden part.
         quiet = {**QUIET, "show_progress_on": self.page}
@@ -209,29 +195,21 @@ class TabSync:
             tab.select(self.on_open(name), tab_state, everything, js=_remember(name), **quiet)
         for name, event in self.board.form.when_changed(self.board.own):
             inputs = [*tab_state, fields[name]]
-            outputs = list(dict.fromkeys(within[pages[name]]))
-            event(self.on_change(name), inputs, outputs, trigger_mode="always_last", **quiet)
+            event(self.on_change(name), inputs, everything, trigger_mode="always_last", **quiet)
         for action in self.board.actions:
             inputs = [*tab_state, *(fields[name] for name in self.fields_taken(action)), *action.extra]
-            outputs = list(dict.fromkeys([*within[action.page], *action.extra, self.tabs]))
+            outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
             action.event(self.on_action(action), inputs, outputs, trigger_mode=often, **quiet)
 
     # -- what a tab is given
 
     def update(
-        self,
-        tab: Tab,
-        browser: str,
-        base_version: float,
-        base: form_values.FormValues | None = None,
-        *,
-        within: str = "top",
+        self, tab: Tab, browser: str, base_version: float, base: form_values.FormValues | None = None
     ) -> dict[Any, Any]:
         """What differs from what the tab has: parts of the header and the page, and fields. Only under the tab's lock.
 
-        `base`: what its fields held, where `base_version` is too long ago. `within`: the page that the answer reaches beside the
-        header; what is different elsewhere is owed.
+        `base`: what its fields held, where `base_version` is too long ago.
         """
         base_fields = tab.sent_fields.get(int(base_version), base)
         view = self.state.look(browser, tab.run, tab.state)
@@ -251,13 +229,9 @@ class TabSync:
             labels = ", ".join(dict.fromkeys(self.board.form.label(name) for name in odd))
             message = f"What {labels} held can't be shown. It begins anew."
             tab.state = replace(tab.state, problems={**tab.state.problems, tab.state.page: message})
-            return self.update(tab, browser, base_version, base, within=within)
-        tab.owes_parts = False
+            return self.update(tab, browser, base_version, base)
         for number, show in shown.items():
-            where, component, _ = self.board.shows[number]
-            if not _reaches(within, where):
-                tab.owes_parts = True
-                continue
+            component = self.board.shows[number][1]
             news, hashes = _news(show, tab.sent_parts.get(number, {}))
             if news:
                 fresh[number] = hashes
@@ -267,9 +241,6 @@ class TabSync:
         field_values = {name: view.filled[name] for name in self.board.form.fields}
         if base_fields is not None:
             new = form_values.differing(field_values, base_fields)
-            tab.owed_fields = {name for name in new if not _reaches(within, self.board.form.pages[name])}
-            new = {name: value for name, value in new.items() if name not in tab.owed_fields}
-            field_values |= {name: base_fields[name] for name in tab.owed_fields if name in base_fields}
             tab.last_chosen.update(new)
         if out or new:
             tab.needs_full_refresh |= tab.pending_requests > 1 or 0 < base_version != tab.version
@@ -309,8 +280,7 @@ class TabSync:
     def poll_interval(self, tab: Tab, view: RunView) -> float:
         """Seconds until the tab is to poll again."""
         starting = "starting" in (self.state.services.model.state, self.state.services.argilla.state)
-        is_owed = tab.owes_parts or bool(tab.owed_fields)
-        if not (view.busy or self.state.counting or self.state.trying or starting or tab.needs_full_refresh or is_owed):
+        if not (view.busy or self.state.counting or self.state.trying or starting or tab.needs_full_refresh):
             return POLL_IDLE
         return POLL_SOON if time.monotonic() - tab.last_input < JUST_AFTER else POLL_BUSY
 
@@ -383,20 +353,14 @@ class TabSync:
         """The handler of a field that a person changed."""
 
         def changed(run: str, page: str, base_version: float, value: Any, request: gr.Request) -> dict[Any, Any]:
-            return self.change(run, page, base_version, request, {name: value}, self.board.form.pages[name])
+            return self.change(run, page, base_version, request, {name: value})
 
         return changed
 
     def change(
-        self,
-        run: str,
-        page: str,
-        base_version: float,
-        request: gr.Request,
-        filled: form_values.FormValues,
-        within: str = "top",
+        self, run: str, page: str, base_version: float, request: gr.Request, filled: form_values.FormValues
     ) -> dict[Any, Any]:
-        """Fields were changed: that is kept, and what depends on them is shown anew, on the page `within` at once."""
+        """Fields were changed: that is kept, and what depends on them is shown anew."""
         browser = browser_of(request)
         if run == NOT_YET:
             return {self.page: gr.skip()}
@@ -409,7 +373,7 @@ class TabSync:
                 changes, problems = self.checked(tab, changes, base_version)
                 tab.state = replace(tab.state, problems=problems)
                 self.state.keep(browser, changes)
-            return self.update(tab, browser, base_version, within=within)
+            return self.update(tab, browser, base_version)
 
     def checked(
         self, tab: Tab, changes: form_values.FormValues, base_version: float
@@ -457,7 +421,7 @@ class TabSync:
                 except FormError as error:
                     with tab.lock:
                         tab.state = replace(tab.state, problems={page: f"What was typed {error}"})
-                        return self.update(tab, browser, base_version, within=action.page)
+                        return self.update(tab, browser, base_version)
                 return self._perform(action, tab, browser, base_version, shown, extra, data)
 
         return act_on
@@ -480,16 +444,16 @@ class TabSync:
             self.state.keep(browser, changes)
             if wrong:
                 tab.state = replace(tab.state, problems=wrong)
-                return self.update(tab, browser, base_version, within=action.page)
+                return self.update(tab, browser, base_version)
             if action.field:
                 before = {**before, **tab.last_chosen}
                 tab.last_chosen[action.field] = shown[action.field]
                 if shown[action.field] == before[action.field]:  # somebody left it as it was
-                    return self.update(tab, browser, base_version, within=action.page)
+                    return self.update(tab, browser, base_version)
             tab.actions_begun += 1
-            turn, base, owed = tab.actions_begun, tab.sent_fields[int(base_version)], tab.owed_fields
+            turn, base = tab.actions_begun, tab.sent_fields[int(base_version)]
         kept = self.state.filled(browser)
-        filled = {**kept, **({name: base[name] for name in base if name not in owed} if action.forms else {})}
+        filled = {**kept, **(base if action.forms else {})}
         filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
         was = before.get(action.field) if action.field else None
         act = Act(self.state, browser, tab.run, filled, tab.state, data, extra, was)
@@ -510,7 +474,7 @@ class TabSync:
             stay = action.extra if problems or action.keeps is True else action.keeps or ()
             emptied: dict[Any, Any] = {field: None for field in action.extra if field not in stay}
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
-            return {**_both(emptied, self.update(tab, browser, base_version, base, within=action.page)), **turned}
+            return {**_both(emptied, self.update(tab, browser, base_version, base)), **turned}
 
     def _outcome(
         self, action: Action, act: Act, page: str
@@ -529,11 +493,6 @@ class TabSync:
             return Done(), {name or error.place: message, page: f"{title}: {message}"}, {page: (where, name, title)}
         except ClaywrightError as error:
             return Done(), {page: str(error)}, {}
-
-
-def _reaches(within: str, page: str) -> bool:
-    """True where an answer that reaches one page and the header ("top" for all pages) holds what stands on `page`."""
-    return within == "top" or page in (within, "top")
 
 
 def _news(shows: Any, shown: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -12,6 +12,12 @@ from tasks.types import without_surrogates
 
 PAGE = 500
 
+ACCEPTED = (
+    "EXISTS(SELECT 1 FROM accepted JOIN acceptances ON acceptances.id=acceptance AND withdrawn IS NULL"
+    " WHERE accepted.row=rows.id AND accepted.content_hash=rows.content_hash)"
+)
+"""A row that stands under a guarantee: one that changed since needs somebody again."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptAcceptance:

@@ -1,6 +1,6 @@
 """What reviews are measured by: signals of rows before anybody reviewed them, what was answered when, how long it took."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,9 +54,9 @@ class Evidence:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def keep_signals(self, signals: Mapping[str, Sequence[Any]]) -> None:
-        """{row: its SIGNALS} in place of those that it had."""
-        lines = [(row, *values) for row, values in signals.items()]
+    def keep_signals(self, signals: Mapping[str, RowSignals]) -> None:
+        """Signals by row, in place of those that it had."""
+        lines = [(row, *(getattr(known, name) for name in SIGNALS)) for row, known in signals.items()]
         names = ",".join(SIGNALS)
         places = ",".join("?" * (len(SIGNALS) + 1))
         self.db.write(lambda c: c.executemany(f"INSERT OR REPLACE INTO signals(row,{names}) VALUES({places})", lines))

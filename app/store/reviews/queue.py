@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.store.columns import dumps, marks, now
 from app.store.database import Database
+from app.store.reviews.acceptances import ACCEPTED
 from app.store.reviews.pushes import AUDIT_FIRST, PAGE
 from app.store.reviews.verdicts import IN_THE_APP, PERSON
 from feedback.stats.review_order import Method
@@ -150,8 +151,7 @@ class ReviewQueue:
         rows = self.db.reader.execute(
             "SELECT id FROM rows INDEXED BY rows_queue WHERE run=? AND state='kept' AND queue IS NOT NULL"
             " AND NOT EXISTS(SELECT 1 FROM verdicts WHERE verdicts.row=rows.id AND gone IS NULL AND status<>'draft')"
-            " AND NOT EXISTS(SELECT 1 FROM accepted JOIN acceptances ON acceptances.id=acceptance AND withdrawn IS NULL"
-            " WHERE accepted.row=rows.id) ORDER BY queue, unit, position LIMIT ?", (run_id, limit),
+            f" AND NOT {ACCEPTED} ORDER BY queue, unit, position LIMIT ?", (run_id, limit),
         )  # fmt: skip
         return [r["id"] for r in rows]
 
@@ -167,15 +167,16 @@ class ReviewQueue:
         """A list of rows for somebody ("" for anybody) to review in so many minutes; their records belong to a batch of their own
         from now on.
         """
+        created = now()
 
-        def write(c: sqlite3.Connection) -> int:
+        def write(c: sqlite3.Connection) -> ReviewList:
             (batch,) = c.execute(
                 "SELECT 1+max(coalesce((SELECT max(batch) FROM review_lists WHERE run=:run), 0),"
                 " coalesce((SELECT max(batch) FROM pushed JOIN pushes ON pushes.id=push WHERE run=:run), 0))", {"run": run_id},
             ).fetchone()  # fmt: skip
             added = c.execute(
                 "INSERT INTO review_lists(run, created, who, minutes, seconds, batch) VALUES(?,?,?,?,?,?)",
-                (run_id, now(), who, minutes, seconds, batch),
+                (run_id, created, who, minutes, seconds, batch),
             )
             c.executemany(
                 "INSERT INTO listed(list, row, position) VALUES(?,?,?)",
@@ -185,12 +186,9 @@ class ReviewQueue:
                 "UPDATE pushed SET batch=?, moved=max(abs(moved), 1) WHERE push IN (SELECT id FROM pushes WHERE run=?) AND row IN"
                 " (SELECT value FROM json_each(?))", (batch, run_id, dumps(list(rows))),
             )  # fmt: skip
-            return int(added.lastrowid or 0)
+            return ReviewList(int(added.lastrowid or 0), created, minutes, seconds, batch, tuple(rows))
 
-        number = self.db.write(write)
-        found = self.list_of(run_id, who)
-        assert found is not None and found.id >= number
-        return found
+        return self.db.write(write)
 
     def share(self, run_id: str, overlap: float, worth: Sequence[str]) -> int:
         """Says which rows two reviewers are to answer: those `worth` a second opinion and, once two people review, the first

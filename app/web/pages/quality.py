@@ -136,9 +136,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
         if able.rows:
             body += markup(
                 '<div class="do">{}</div>',
-                fragments.button(
-                    f"Accept {count(len(able.rows), 'row')}", "press", act="accept-rows", risk=f"{able.risk:g}"
-                ),
+                fragments.button(f"Accept {count(len(able.rows), 'row')}", "press", act="accept-rows"),
             )
     if len({point.share for point in able.curve}) >= LEAST_POINTS:
         body += _curve(able.curve, able.risk)

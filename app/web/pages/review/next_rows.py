@@ -1,11 +1,13 @@
 """Which rows to review next and why: a list for so many minutes, how far it is, and a word at each row that waits."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from markupsafe import Markup
 
 from app.errors import PageError
 from app.review.argilla import opening
+from app.review.review_queue import in_words
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
@@ -40,8 +42,7 @@ def _last(view: RunView) -> Markup:
     picked = view.reviews.review_list(view.reviewer)
     if picked is None:
         return fragments.note("The next rows that fit into that time, as one list here and in Argilla.")
-    done = len(view.reviews.answered_among(picked.rows))
-    line = fragments.note(f"{picked.minutes:g} minutes: {done} of {count(len(picked.rows), 'row')} done.")
+    line = fragments.note(_how_far(view, picked.minutes, picked.rows))
     shows = fragments.button("Show the list here", act="show-list")
     sent, url = argilla.pushes(view), view.state.services.argilla.url
     way = Markup()
@@ -53,14 +54,14 @@ def _last(view: RunView) -> Markup:
 
 def progress(view: RunView) -> str:
     """How far the list is that is shown, in a sentence; "" where another one is, or none."""
-    if (
-        view.run is None
-        or view.filled.get("browse.sample") != LIST
-        or (picked := view.reviews.review_list(view.reviewer)) is None
-    ):
+    if view.run is None or view.filled.get("browse.sample") != LIST:
         return ""
-    done = len(view.reviews.answered_among(picked.rows))
-    return f"{picked.minutes:g} minutes: {done} of {count(len(picked.rows), 'row')} done."
+    picked = view.reviews.review_list(view.reviewer)
+    return "" if picked is None else _how_far(view, picked.minutes, picked.rows)
+
+
+def _how_far(view: RunView, minutes: float, rows: Sequence[str]) -> str:
+    return f"{minutes:g} minutes: {len(view.reviews.answered_among(rows))} of {count(len(rows), 'row')} done."
 
 
 def reason(view: RunView, judged: ReviewedRow, *, hidden: bool) -> Markup:
@@ -71,26 +72,26 @@ def reason(view: RunView, judged: ReviewedRow, *, hidden: bool) -> Markup:
     if signals is None:
         return Markup()
     if judged.row.id in view.reviews.audit_among([judged.row.id]):
-        return _why("an audit row, drawn at random before anybody saw one")
+        return _why_here("an audit row, drawn at random before anybody saw one")
     if hidden:
         return Markup()
     last = view.reviews.queue_order()
     random = last.random if last is not None else frozenset()
     if signals.rating is None and judged.row.id not in random and (doubtful := doubt_in_words(judged.comparisons)):
-        return _why(doubtful)
+        return _why_here(doubtful)
     order = ReviewOrder(last.method if last is not None else "contradiction", (), {}, random)
     first = (
         next(iter(view.recipe.rating.keys), "") if view.recipe is not None and view.recipe.rating is not None else ""
     )
-    words = why(
+    sentence = why(
         order, Population.from_signals({judged.row.id: signals}), judged.row.id,
         aspect=view.rubrics.title(first) if first else "the rating", levels=view.rubrics.scale(first),
     )  # fmt: skip
-    return _why(words)
+    return _why_here(sentence)
 
 
-def _why(words: str) -> Markup:
-    return markup('<p class="note why-here"><b>Why here:</b> {}.</p>', words.rstrip(".")) if words else Markup()
+def _why_here(sentence: str) -> Markup:
+    return markup('<p class="note why-here"><b>Why here:</b> {}.</p>', sentence.rstrip(".")) if sentence else Markup()
 
 
 def act_on(act: Act) -> Done | None:
@@ -101,9 +102,7 @@ def act_on(act: Act) -> Done | None:
             raise PageError
         picked = act.look.reviews.add_list(minutes, act.state.reviewer(act.browser))
         act.state.jobs.tell_queue(act.run)
-        done = _shown(act)
-        rows = count(len(picked.rows), "row")
-        return replace(done, toast=f"{minutes} minutes: {rows}, about {max(1, round(picked.seconds / 60))} min.")
+        return replace(_shown(act), toast=in_words(picked))
     if act.word == "show-list":
         return _shown(act)
     return None
