@@ -43,6 +43,10 @@ def test_rows_that_need_nobody_are_accepted_exported_and_taken_back(app: App, br
         accept = proof.locator("[data-act=accept-rows]")
         expect(accept).to_be_visible()
         number = int(accept.inner_text().split()[1])
+        expect(proof.locator("a[href*='guarantee-at-20-percent.csv']")).to_have_count(1)
+        for per_cent, holds in ((20, True), (5, False)):
+            table = page.request.get(f"{app.url}/numbers/{run.id}/guarantee-at-{per_cent}-percent.csv").text()
+            assert table.startswith("doubt up to") and (",yes" in table) == holds
         accept.click()
         expect(proof.get_by_text(f"{number} rows are accepted without a reviewer", exact=False)).to_be_visible()
 

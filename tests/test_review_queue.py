@@ -12,6 +12,8 @@ from app.store.columns import now
 from app.store.reviews.pushes import Push
 from app.store.row_search import RowQuery
 from app.store.store import Store
+from feedback.stats.review_order import ReviewOrder, why
+from feedback.stats.row_signals import Population
 from feedback.types import Rating
 from tests.make_reviews import decide, sent_run
 
@@ -63,6 +65,27 @@ def test_the_queue_is_put_in_order_each_twenty_answers_and_never_twice(tmp_path:
         assert store.review_queue.any_moved(run.id)
         last = store.review_queue.last(run.id)
         assert last is not None and (last.answered, last.method) == (20, "contradiction")
+
+
+def test_what_moved_a_row_up_is_kept_with_the_order(tmp_path: Path) -> None:
+    def fours_and_fives(number: int, responses: int) -> list[Rating]:
+        return [Rating(0, "helpfulness", 0, "rated", 4.0 + number % 2, "Good.", model="judge")]
+
+    with Store(tmp_path) as store:
+        run = sent_run(store, 300, rate=fours_and_fives)
+        audit = store.review_queue.waiting_audit(run.id)[:40]
+        decide(store, {row: "reject" if int(row.split("-")[-2]) % 2 else "approve" for row in audit})
+        refresh(store, run)
+        last = store.review_queue.last(run.id)
+        assert last is not None and last.method == "learned"
+        row = next(row for row in store.review_queue.following(run.id, 30) if row in last.reasons)
+        assert row not in last.random
+        signals = store.evidence.signals_of_row(row)
+        assert signals is not None
+        sentence = why(
+            ReviewOrder(last.method, (), {}), Population.from_signals({row: signals}), row, reason=last.reasons[row]
+        )
+        assert sentence.startswith("people often decided otherwise on what the labeller keeps; ")
 
 
 def test_rows_come_one_audit_row_in_three_after_the_first_twenty() -> None:

@@ -54,7 +54,7 @@ def refresh(store: Store, run: Run) -> Refreshed:
     """Puts the queue in order where enough was answered since, keeps what is said of the run's quality, and withdraws an
     acceptance that its guarantee does not hold any more. Changes nothing where all that was done for the same answers.
     """
-    from feedback.stats.review_order import REFIT
+    from feedback.stats.review_order import REFIT, reason_of
 
     if not store.pushes.of_run(run.id):
         return Refreshed()
@@ -70,7 +70,8 @@ def refresh(store: Store, run: Run) -> Refreshed:
         audit = store.review_queue.waiting_audit(run.id)[:MOST]
         following = interleaved(order.rows[:MOST], audit, len(evidence.of_audit))[:MOST]
         base = dict(zip(evidence.population.ids, evidence.population.contradiction.tolist(), strict=True))
-        kept = QueueOrder("", order.method, order.fitted_on, due, order.coefficients, order.random_rows)
+        reasons = {row: reason_of(order, evidence.population, row) for row in order.rows[:MOST]}
+        kept = QueueOrder("", order.method, order.fitted_on, due, order.coefficients, order.random_rows, reasons)
         moved = store.review_queue.reorder(run.id, following, base, kept)
     moved += store.review_queue.share(run.id, recipe_of(run).review.overlap, figures.second_opinions)
     for kind, statement in (("keep", figures.quality), ("rating", figures.rating)):

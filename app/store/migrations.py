@@ -597,7 +597,7 @@ def m019_evidence(connection: sqlite3.Connection) -> None:
         CREATE TABLE review_orders(
           id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, created TEXT NOT NULL,
           method TEXT NOT NULL, fitted_on INTEGER NOT NULL, answered INTEGER NOT NULL, coefficients TEXT NOT NULL,
-          random TEXT NOT NULL);
+          random TEXT NOT NULL, reasons TEXT NOT NULL);
         CREATE INDEX review_orders_run ON review_orders(run, id);
         -- what somebody wanted to review in so many minutes; batch is what its records have as that in Argilla
         CREATE TABLE review_lists(

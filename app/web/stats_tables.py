@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from app.errors import RunError
 from app.recipe import recipe_of
 from app.review.dataframes import of_columns
-from app.review.insights import RISK
 from app.runs import pricing
 from app.runs.pricing import Price
 from app.runs.row_checks import Standing
@@ -303,9 +302,23 @@ def _agreement(state: AppState, run: Run) -> Agreement:
     return state.counted(run, web_stats.agreement) or Agreement()
 
 
-def _curve(state: AppState, run: Run) -> Sequence[AcceptancePoint]:
-    figures = state.counted(run, web_stats.InsightsAt(RISK))
-    return figures.acceptance.curve if figures is not None else ()
+RISKS = (1, 2, 5, 10, 20)
+"""The shares of accepted rows that may be wrong, to choose from, in per cent."""
+
+
+def guarantee_name(risk: float) -> str:
+    """The name of the table behind the guarantee's curve at a risk of `RISKS`."""
+    return f"guarantee-at-{round(100 * risk)}-percent"
+
+
+def _guarantee(per_cent: int) -> "tuple[str, Callable[[AppState, Run], pd.DataFrame]]":
+    risk = per_cent / 100
+
+    def table(state: AppState, run: Run) -> "pd.DataFrame":
+        figures = state.counted(run, web_stats.InsightsAt(risk))
+        return of_guarantee(figures.acceptance.curve if figures is not None else ())
+
+    return guarantee_name(risk), table
 
 
 TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
@@ -323,8 +336,8 @@ TABLES: dict[str, Callable[[AppState, Run], "pd.DataFrame"]] = {
     "reasons": lambda state, run: of_reasons(state.store.row_search.reasons(run.id)),
     "which-is-better": lambda state, run: of_comparisons(state.counted(run, web_stats.which_is_better) or figures([])),
     "marked": lambda state, run: of_marks(state.counted(run, web_stats.marked) or {}),
-    "guarantee": lambda state, run: of_guarantee(_curve(state, run)),
     "checks": lambda state, run: of_checks(state.counted(run, web_stats.checks) or []),
+    **dict(map(_guarantee, RISKS)),
 }
 """By the name that a download has."""
 

@@ -252,19 +252,36 @@ def _is_proven(population: Population, known: Sequence[Answer], features: "Float
     return float(mannwhitneyu(scores[wrong], scores[~wrong], alternative="greater").pvalue) < 1 - ONE_SIDED
 
 
-def why(order: ReviewOrder, population: Population, row: str, *, aspect: str = "the rating", levels: int = 5) -> str:
+def reason_of(order: ReviewOrder, population: Population, row: str) -> str:
+    """What moved a row up most in a learned order, in words; "" for what its ratings say already, and in any other order."""
+    if order.method != "learned" or row in order.random_rows:
+        return ""
+    return _reason(order.leading.get(row, CONTRADICTION), population, population.index[row])
+
+
+def why(
+    order: ReviewOrder,
+    population: Population,
+    row: str,
+    *,
+    aspect: str = "the rating",
+    levels: int = 5,
+    reason: str | None = None,
+) -> str:
     """Why a row stands where it stands, for a person: "other ratings average 2.3, helpfulness says 5".
 
-    `aspect` is how people call the first aspect, on so many `levels`.
+    `aspect` is how people call the first aspect, on so many `levels`. `reason` is what `reason_of` said of the row where `order`
+    and `population` don't have it any more.
     """
     at = population.index[row]
     if order.method == "random":
         return "in random order, as no order finds more here"
     if row in order.random_rows:
         return "picked at random, to see what the order misses"
-    reason = _reason(order.leading.get(row, CONTRADICTION), population, at)
+    is_known = reason is not None or row in order.leading
+    reason = reason_of(order, population, row) if reason is None else reason
     said = _said(population, at, aspect, levels)
-    if order.method == "learned" and row not in order.leading and population.contradiction[at] <= 0:
+    if order.method == "learned" and not is_known and population.contradiction[at] <= 0:
         reason = "people decided otherwise on rows like it"
     return f"{reason}; {said}" if reason else said
 

@@ -42,6 +42,8 @@ class QueueOrder:
     coefficients: Mapping[str, float]
     random: frozenset[str]
     """The rows that stand in it by chance."""
+    reasons: Mapping[str, str]
+    """What moved the next rows up most, in words; "" where their ratings say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class ReviewQueue:
         r = rows[0]
         return QueueOrder(
             r["created"], r["method"], r["fitted_on"], r["answered"], json.loads(r["coefficients"]),
-            frozenset(json.loads(r["random"])),
+            frozenset(json.loads(r["random"])), json.loads(r["reasons"]),
         )  # fmt: skip
 
     def reorder(self, run_id: str, following: Sequence[str], others: Mapping[str, float], order: QueueOrder) -> int:
@@ -88,11 +90,11 @@ class ReviewQueue:
             if last is not None and last["answered"] >= order.answered:
                 return 0
             c.execute(
-                "INSERT INTO review_orders(run, created, method, fitted_on, answered, coefficients, random)"
-                " VALUES(?,?,?,?,?,?,?)",
+                "INSERT INTO review_orders(run, created, method, fitted_on, answered, coefficients, random, reasons)"
+                " VALUES(?,?,?,?,?,?,?,?)",
                 (
                     run_id, now(), order.method, order.fitted_on, order.answered, dumps(dict(order.coefficients)),
-                    dumps(sorted(order.random)),
+                    dumps(sorted(order.random)), dumps(dict(order.reasons)),
                 ),
             )  # fmt: skip
             changed = []

@@ -19,8 +19,6 @@ from feedback.stats.acceptance import AcceptancePoint
 from feedback.stats.measures import Measure
 from feedback.stats.quality import QualityStatement
 
-RISKS = (1, 2, 5, 10, 20)
-"""Per cent of accepted rows that may be wrong, to choose from."""
 HOW_QUALITY = (
     "Only audit rows count: they were drawn at random before anybody saw one, and rows that were picked because they look wrong "
     "would make any set look bad. From 20 reviews on it is Wilson's interval for a finite set. From 50 on the labeller's "
@@ -142,7 +140,7 @@ def _guarantee(view: RunView, figures: Insights) -> Markup:
         body += _curve(able.curve, able.risk)
     body += fragments.fold("How this is worked out", escape(HOW_GUARANTEE))
     if able.curve and view.run is not None:
-        body += plots.behind(stats_tables.of_guarantee(able.curve), view.run, "guarantee")
+        body += plots.behind(stats_tables.of_guarantee(able.curve), view.run, stats_tables.guarantee_name(able.risk))
     return fragments.panel("Rows that need no review", f"{CONFIDENCE:.0%} sure, from the audit", body)
 
 
@@ -155,7 +153,7 @@ def _risks(chosen: float) -> Markup:
             fragments.attrs(act="risk", value=per_cent),
             per_cent,
         )
-        for per_cent in RISKS
+        for per_cent in stats_tables.RISKS
     )
     return markup(
         '<div class="risks" role="group" aria-label="Share that may be wrong"><span>may be wrong</span>{}</div>',
@@ -252,8 +250,8 @@ def act_on(act: Act) -> Done | None:
     """Does what a button of these panels asks for; None for any other. Raises PageError, RunError."""
     match act.word:
         case "risk":
-            per_cent = act.number("value", RISKS[0], RISKS[-1])
-            if per_cent not in RISKS:
+            per_cent = act.number("value", stats_tables.RISKS[0], stats_tables.RISKS[-1])
+            if per_cent not in stats_tables.RISKS:
                 raise PageError
             return Done(own=replace(act.tab.insights, risk=per_cent / 100))
         case "accept-rows":

@@ -86,6 +86,7 @@ def reason(view: RunView, judged: ReviewedRow, *, hidden: bool) -> Markup:
     sentence = why(
         order, Population.from_signals({judged.row.id: signals}), judged.row.id,
         aspect=view.rubrics.title(first) if first else "the rating", levels=view.rubrics.scale(first),
+        reason=last.reasons.get(judged.row.id) if last is not None else None,
     )  # fmt: skip
     return _why_here(sentence)
 
