@@ -19,9 +19,11 @@ from app.file_locks import held, only_one, write_private
 from app.store.store import Store
 from app.web import server
 from app.web.jobs import Jobs
+from app.web.quick_answers import QuickAnswers
 from app.web.security.access import DAY, HEADERS, OLD_COOKIE, Access
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
+from feedback.local.server import listen
 from tests.conftest import Command
 
 # gradio's queue counts its events with what pandas is about to give up
@@ -340,3 +342,33 @@ def test_a_port_in_use_is_refused_with_a_sentence(tmp_path: Path) -> None:
         ):
             server.serve(Settings(data=tmp_path, owner="tester"), print, port=port, browse=False)
     assert not (tmp_path / "app.json").exists() and not held(tmp_path / "app.lock")
+
+
+def test_an_answer_is_sent_at_once() -> None:
+    """asyncio turns Nagle's algorithm off only for connections whose socket names its protocol."""
+    for listening in (server._listening(0), contextlib.closing(listen(0))):
+        with listening as listener, socket.create_connection(listener.getsockname()) as caller:
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.proto == socket.IPPROTO_TCP and caller
+
+
+def test_the_page_is_described_once_for_each_address_and_nothing_is_compressed() -> None:
+    asked: list[tuple[str, list[bytes]]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        asked.append((scope["path"], [name for name, _ in scope["headers"]]))
+        status = 503 if scope["query_string"] == b"broken" else 200
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"text/html")]})
+        await send({"type": "http.response.body", "body": f"page {len(asked)}".encode()})
+
+    client = TestClient(QuickAnswers(app), HOME, headers={"Accept-Encoding": "br"})
+    assert client.get("/?broken").text == "page 1"  # what went wrong is not kept
+    assert [client.get("/").text, client.get("/?run=new").text] == ["page 2", "page 2"]
+    assert client.get("/", headers={"Host": "localhost:7860"}).text == "page 3"
+    assert client.get("/config").text == "page 4" and client.get("/config").text == "page 5"
+    assert client.get("/?deep_link=x").text == "page 6" and client.post("/").text == "page 7"
+    for number in range(20):
+        client.get("/", headers={"Host": f"localhost:{number}"})
+    assert client.get("/").text == "page 2" and client.get("/", headers={"Host": "localhost:19"}).text != "page 2"
+    assert not any(b"accept-encoding" in names for _, names in asked)

@@ -8,9 +8,11 @@ from typing import Any
 
 import gradio as gr
 import pytest
+from markupsafe import Markup
 
 from app.config import Settings
 from app.store.store import Store
+from app.web.form_fields import Form
 from app.web.jobs import Jobs
 from app.web.layout import PAGES
 from app.web.page_builder import Act, Action, Board, Done
@@ -228,6 +230,43 @@ def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(sync: TabSy
     assert sync.fields_taken(action) == ["rows"]
     one.act(action, rows=7)
     assert (worked[0]["name"], worked[0]["rows"]) == ("mine", 7)
+
+
+def test_the_action_of_a_field_takes_its_part_of_a_recipe_along() -> None:
+    form = Form()
+
+    async def fill() -> None:
+        with gr.Blocks(analytics_enabled=False):
+            for name, form.page in (
+                ("task.kind", "generate"),
+                ("inputs.text", "generate"),
+                ("inputs.split", "generate"),
+            ):
+                form.add(name, gr.Textbox())
+
+    asyncio.run(fill())
+    sync = TabSync(None, Board(form), None, None, None, None, None, PAGES)  # type: ignore[arg-type]
+    chosen = Action(None, lambda act: None, True, [], "inputs.text", page="generate")  # type: ignore[arg-type]
+    assert sync.fields_taken(chosen) == ["inputs.text", "inputs.split"]
+
+
+def test_a_page_is_told_only_what_it_does_not_hold_already(sync: TabSync) -> None:
+    async def built() -> tuple[gr.Button, gr.HTML]:
+        with gr.Blocks(analytics_enabled=False):
+            return gr.Button("", visible=False), gr.HTML("")
+
+    button, panel = asyncio.run(built())
+    sync.board.shows += [
+        ("top", button, lambda view: gr.update(visible=False)),
+        ("top", panel, lambda view: gr.update(value=Markup(""), visible=False)),
+    ]
+    sync.board.form.fields["name"].value = sync.state.usual["name"]
+    told = sync.load(page(sync, "1").request)
+    assert button not in told and told[panel] == gr.update(visible=False)
+    assert sync.board.form.fields["name"] not in told
+    assert told[sync.board.form.fields["rows"]] == sync.state.usual["rows"]  # whose field was built without a number
+    sync.state.keep(BROWSER, {"name": "mine"})
+    assert sync.load(page(sync, "2").request)[sync.board.form.fields["name"]] == "mine"
 
 
 def test_whoever_just_did_something_is_told_again_soon(sync: TabSync) -> None:

@@ -30,6 +30,7 @@ from app.web.auto_pull import AutoPull, WebhookRoute
 from app.web.html import fragments
 from app.web.html.markup import markup
 from app.web.jobs import Jobs
+from app.web.quick_answers import QuickAnswers
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
@@ -97,7 +98,8 @@ def _where(record: Path) -> str:
 @contextlib.contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
     """A socket on this machine: on `port`, or on the usual port, or on a free one."""
-    with socket.socket() as listener:
+    # by its protocol asyncio knows TCP, and sends an answer's end at once: else each waits 40 ms for word that its beginning came
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for candidate in (port,) if port else (PORT, 0):
@@ -177,7 +179,9 @@ def gated(app: Application, state: AppState, access: Access, listening: AutoPull
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     sign_in = (STATIC / "sign_in.html").read_text(encoding="utf-8")
-    gate: Any = TrustedHostMiddleware(Gate(UploadRecorder(app, state.uploads), access, sign_in), allowed_hosts=HOSTS)
+    gate: Any = TrustedHostMiddleware(
+        Gate(UploadRecorder(QuickAnswers(app), state.uploads), access, sign_in), allowed_hosts=HOSTS
+    )
     return Headers(WebhookRoute(gate, listening) if listening else gate)
 
 

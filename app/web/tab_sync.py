@@ -64,6 +64,18 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden",
 POLL_SOON, POLL_BUSY, POLL_IDLE = 0.25, 1.0, 5.0
 """Seconds between two polls: just after a person did something that goes on; while something goes on; and else, as another
 process may do something."""
+BUILT_PROPERTIES = (
+    "value",
+    "visible",
+    "elem_classes",
+    "label",
+    "info",
+    "placeholder",
+    "choices",
+    "interactive",
+    "lines",
+)
+"""What parts change while the page is open, as components have it at first."""
 JUST_AFTER = 2.0
 """Seconds."""
 REMEMBERED_VERSIONS = 60
@@ -298,8 +310,10 @@ class TabSync:
         with tab.lock:
             tab.run = run.id if run else ""
             tab.state = TabState(str(query.get("show")) if query.get("show") in self.pages else HOME)
-            tab.sent_fields, tab.sent_parts, tab.sent = {}, {}, ()
-            return {self.tabs: gr.Tabs(selected=tab.state.page), **self.update(tab, browser, -1, {})}
+            tab.sent_fields, tab.sent_parts, tab.sent = {}, dict(self.built_parts), ()
+            tab.last_chosen = dict(self.built_fields)
+            turned = {} if tab.state.page == self.tabs.selected else {self.tabs: gr.Tabs(selected=tab.state.page)}
+            return {**turned, **self.update(tab, browser, -1, self.built_fields)}
 
     def poll(self, run: str, page: str, base_version: float, request: gr.Request) -> dict[Any, Any]:
         """What is different by now, though nobody did anything in this tab."""
@@ -329,6 +343,21 @@ class TabSync:
             demo.state_holder.time_last_used.pop(str(request.session_hash), None)
 
         return closes
+
+    @cached_property
+    def built_fields(self) -> form_values.FormValues:
+        """What the fields hold in a page that was only just opened: the browser takes long for each that it is told again."""
+        components: Mapping[str, Any] = self.board.form.fields
+        return {name: component.value for name, component in components.items()}
+
+    @cached_property
+    def built_parts(self) -> dict[int, dict[str, str]]:
+        """The properties that each part has in such a page, as `Tab.sent_parts` has them."""
+        parts = enumerate(component for _, component, _ in self.board.shows)
+        return {
+            number: {name: _hash(getattr(part, name)) for name in BUILT_PROPERTIES if hasattr(part, name)}
+            for number, part in parts
+        }
 
     @cached_property
     def typed_parts(self) -> set[int]:
@@ -398,9 +427,16 @@ class TabSync:
     # -- what a tab can do
 
     def fields_taken(self, action: Action) -> list[str]:
-        """The fields that the action takes along: those of its page. What the tab's others hold is known."""
+        """The fields that the action takes along: those of its page; of a field's own action, those of its part of a recipe.
+
+        What the tab's others hold is known, or comes by itself. For each one that is sent the browser looks through the page.
+        """
         form = self.board.form
-        return [name for name in form.fields if action.forms and action.page in (form.pages[name], "top")]
+        names = [name for name in form.fields if action.forms and action.page in (form.pages[name], "top")]
+        if action.field:
+            part = action.field.partition(".")[0]
+            names = [name for name in names if name.partition(".")[0] == part]
+        return names
 
     def on_action(self, action: Action) -> Callable[..., Any]:
         """The handler of an action's event."""
@@ -500,8 +536,14 @@ def _news(shows: Any, shown: Mapping[str, str]) -> tuple[dict[str, Any], dict[st
     props = (
         {name: value for name, value in shows.items() if name != "__type__"} if _is_update(shows) else {"value": shows}
     )
-    hashes = {name: hashlib.sha256(repr(value).encode("utf-8", "replace")).hexdigest() for name, value in props.items()}
+    hashes = {name: _hash(value) for name, value in props.items()}
     return {name: value for name, value in props.items() if shown.get(name) != hashes[name]}, {**shown, **hashes}
+
+
+def _hash(value: Any) -> str:
+    """Of a property of a part; the same for a text and for HTML that is that text."""
+    shown = repr(str(value) if isinstance(value, str) else value)
+    return hashlib.sha256(shown.encode("utf-8", "replace")).hexdigest()
 
 
 def _is_update(shows: Any) -> bool:
