@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit
 from tasks.cluster.server import ModelServer, facts
 from tasks.cluster.settings import AUTO, LOCAL, Cluster
 from tasks.errors import EndpointDown, ServerFault, SettingsError, Stopped, Unreachable
-from tasks.models.base import Completion, Kind
+from tasks.models.base import CONNECTING, Completion, Kind
 from tasks.models.openai import MOST_RECEIVED, OpenAIEndpoint
 from tasks.models.proxy import on_this_machine
 from tasks.models.spec import ModelSpec
@@ -240,8 +241,7 @@ class Connection:
         if self.is_own:
             ray.shutdown()
         if self.folder is not None:
-            os.environ.pop(TOKEN_FILE, None)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -262,8 +262,7 @@ def check_usable(settings: Cluster, variables: Mapping[str, str]) -> None:
     host = settings.host
     if not host or on_this_machine(f"http://{f'[{host}]' if ':' in host else host}"):
         return
-    kept = Path(variables.get("HOME") or "~").expanduser() / ".ray" / "auth_token"
-    if not variables.get(TOKEN) and not variables.get(TOKEN_FILE) and not kept.is_file():
+    if not variables.get(TOKEN) and not variables.get(TOKEN_FILE) and not _token_file(variables).is_file():
         raise SettingsError(
             f"The cluster at {settings.address} is on another machine, where whoever reaches Ray can run anything: it needs a "
             f"token. Start the cluster with RAY_AUTH_MODE=token, and set {TOKEN} or {TOKEN_FILE} here.",
@@ -274,7 +273,12 @@ def check_usable(settings: Cluster, variables: Mapping[str, str]) -> None:
 def connected(settings: Cluster) -> Connection:
     """This process as a driver of the cluster. Raises EndpointDown with what to do about it."""
     os.environ.update(BEFORE_IMPORT)
-    folder = _local_folder() if settings.address == LOCAL else None
+    folder = None
+    if settings.address == LOCAL:
+        folder = _local_folder()
+    else:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # else it tries for a quarter of an hour
+        _check_port(settings)
     import ray
 
     if ray.is_initialized():
@@ -283,6 +287,7 @@ def connected(settings: Cluster) -> Connection:
     own: dict[str, Any] = {}
     if folder is not None:
         own = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE, "_temp_dir": str(folder)}
+        own["_node_ip_address"] = "127.0.0.1"  # else it listens to the network
     connection = Connection(True, folder)
     try:
         ray.init(address=settings.address, **quiet, **own)
@@ -293,14 +298,38 @@ def connected(settings: Cluster) -> Connection:
 
 
 def _local_folder() -> Path:
-    """A folder of this user alone for a cluster on this machine, with a token of its own; its path is short, as of sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None))
+    """A folder for what a cluster on this machine keeps, inside one of this user alone: Ray opens its own to everybody.
+
+    Its path is short, as those of sockets have to be. The token stands where Ray looks for it, and would leave it open to others.
+    """
     if not os.environ.get(TOKEN) and not os.environ.get(TOKEN_FILE):
-        token = folder / "token"
-        token.touch(0o600, exist_ok=False)
-        token.write_text(secrets.token_hex(32), encoding="ascii")
-        os.environ[TOKEN_FILE] = str(token)
+        token = _token_file(os.environ)
+        token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token.touch(0o600)
+        token.chmod(0o600)
+        if not token.read_text(encoding="utf-8").strip():
+            token.write_text(secrets.token_hex(32), encoding="ascii")
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None)) / "r"
+    folder.mkdir()
     return folder
+
+
+def _token_file(variables: Mapping[str, str]) -> Path:
+    """Where Ray keeps a token that no variable names."""
+    return Path(variables.get("HOME") or "~").expanduser() / ".ray" / "auth_token"
+
+
+def _check_port(settings: Cluster) -> None:
+    """Raises EndpointDown where nothing listens at the address: Ray would try for long, and tell of each try."""
+    if not settings.host:
+        return
+    try:
+        socket.create_connection((settings.host, settings.port), CONNECTING).close()
+    except OSError as error:
+        raise EndpointDown(
+            f"The cluster at {settings.address} can't be reached ({error.strerror or error}). Was it started, with 'ray start --head', "
+            "is the address right?"
+        ) from error
 
 
 def check_room(settings: Cluster, nodes: Sequence[Mapping[str, Any]]) -> None:

@@ -133,6 +133,10 @@ class ModelServer:
                 await asyncio.sleep(ENDED_WITHIN / 2 / LOOKS)
         return self.why or f"its server does not answer ({str(error) or type(error).__name__})"
 
+    def _is(self, *states: State) -> bool:
+        """True for one of these states now: another thread may change it."""
+        return self.state in states
+
     def _settle(self, state: State, why: str) -> None:
         self.why, self.state = why, state
         self._settled.set()
@@ -144,7 +148,7 @@ class ModelServer:
         tries = 0
         while self.state in ("starting", "failed"):
             code = self._run()
-            if self.state in ("well", "closed"):
+            if self._is("well", "closed"):
                 break
             tries += 1
             if code is None:  # to start it again would take as long again
@@ -152,7 +156,7 @@ class ModelServer:
             if tries >= TRIES:
                 self._settle("failed", self._failed(code))
                 self._closing.wait(min(LONGEST_PAUSE, AGAIN_AFTER * (tries - TRIES + 1)))
-        if self.state == "well":
+        if self._is("well"):
             self._settle("ended", f"its server ended{self._in_its_words}")
             if self.ends_with_it:
                 time.sleep(ENDED_WITHIN)

@@ -92,15 +92,16 @@ class Cluster:
         return [PLACEHOLDER.sub(lambda name: filled[name[1]], word) for word in shlex.split(self.command)]
 
     @property
-    def is_elsewhere(self) -> bool:
-        """True for an address that names a host."""
-        return self.address not in (LOCAL, AUTO)
-
-    @property
     def host(self) -> str:
         """The host of an address that names one, else ""."""
         parts = ELSEWHERE.fullmatch(self.address)
         return parts[2].strip("[]") if parts else ""
+
+    @property
+    def port(self) -> int:
+        """The port of an address that names one, else 0."""
+        parts = ELSEWHERE.fullmatch(self.address)
+        return int(parts[3]) if parts else 0
 
     @property
     def share(self) -> dict[str, float]:
