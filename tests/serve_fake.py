@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ class Written(FakeOpenAI):
         self.file = file.open("a", encoding="utf-8")
 
     def note(self, what: str, path: str, body: dict[str, Any], draw: str) -> None:
-        line = {"what": what, "path": path, "body": body, "draw": draw}
+        line = {"what": what, "path": path, "body": body, "draw": draw, "time": time.time()}
         self.file.write(json.dumps(line, sort_keys=True) + "\n")
         self.file.flush()
 
@@ -38,14 +39,23 @@ class Written(FakeOpenAI):
         return super()._said(path, body, draw, fault)
 
 
+QUESTIONS = ("Is water wet?", "Say yes or no.", "Name a river.", '"Hello"')
+"""What a probe asks, as no row does."""
+
+
+def lines(folder: Path, what: str = "came") -> list[dict[str, Any]]:
+    """What all servers of a folder were asked, or answered, but for a probe's questions."""
+    noted = [json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    return [line for line in noted if line["what"] == what and not _is_of_a_probe(line)]
+
+
+def _is_of_a_probe(line: dict[str, Any]) -> bool:
+    return line["draw"] == "0" and any(question in json.dumps(line["body"]) for question in QUESTIONS)
+
+
 def calls(folder: Path, what: str = "came") -> list[tuple[str, str, str]]:
-    """(path, body, draw) of what all servers of a folder were asked, or answered, but for a probe's questions."""
-    lines = [json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
-    return [
-        (line["path"], json.dumps(line["body"], sort_keys=True), line["draw"])
-        for line in lines
-        if line["what"] == what and line["draw"] != "0"
-    ]
+    """The same calls as (path, body, draw), which is what makes two of them one."""
+    return [(line["path"], json.dumps(line["body"], sort_keys=True), line["draw"]) for line in lines(folder, what)]
 
 
 def servers(folder: Path) -> list[int]:

@@ -327,8 +327,8 @@ def _check_port(settings: Cluster) -> None:
         socket.create_connection((settings.host, settings.port), CONNECTING).close()
     except OSError as error:
         raise EndpointDown(
-            f"The cluster at {settings.address} can't be reached ({error.strerror or error}). Was it started, with 'ray start --head', "
-            "is the address right?"
+            f"The cluster at {settings.address} can't be reached ({error.strerror or error}). Was it started, with 'ray start "
+            "--head', is the address right?"
         ) from error
 
 
