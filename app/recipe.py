@@ -133,12 +133,11 @@ class Recipe:
         if served and self.cluster is None:
             raise SettingsError(
                 f'{served[0].model} has preset = "{CLUSTER}", and nothing says where that is: add a table [cluster].',
-                setting="cluster",
+                page=f"{served[0].model} is served on a cluster, which only the command line starts.",
             )
         if others := [spec.model for spec in served if spec.model != served[0].model]:
             raise SettingsError(
-                f"[cluster] serves one model, and the recipe names {served[0].model} and {others[0]}. Serve one of them elsewhere.",
-                setting="cluster",
+                f"[cluster] serves one model, and the recipe names {served[0].model} and {others[0]}. Serve one of them elsewhere."
             )
 
     @property
@@ -258,8 +257,7 @@ def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
     recipe = parse(tables(data, called, as_json=as_json))
     if recipe.cluster is not None and not recipe.on_cluster:
         raise SettingsError(
-            f'[cluster] serves no model: set preset = "{CLUSTER}" in [generator] or [labeller], and there the model.',
-            setting="cluster",
+            f'[cluster] serves no model: set preset = "{CLUSTER}" in [generator] or [labeller], and there the model.'
         )
     return recipe
 

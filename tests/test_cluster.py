@@ -15,14 +15,17 @@ from typing import Any
 
 import pytest
 
+from app import workflow
 from app.api_keys import Keys
-from app.config import settings
+from app.config import Settings, settings
 from app.recipe import Recipe, decoded, parse, to_toml
 from app.runs import shards
 from app.runs.endpoints import endpoint
 from app.runs.permissions import NotAllowed, Permissions
 from app.store.store import Store
 from app.web import form_values, saved
+from app.web.pages import header, models
+from app.web.tab_state import NEW_TAB
 from app.workspace import silent
 from tasks.cluster.replicas import ReplicaEndpoint, Replicas, check_room, check_usable, differing
 from tasks.cluster.server import TRIES, ModelServer, facts, server_environment
@@ -32,6 +35,8 @@ from tasks.models.spec import ModelSpec
 from tests.conftest import ROOT, claywright
 from tests.make_endpoints import run
 from tests.make_endpoints import until as comes
+from tests.make_state import SOMEBODY, act, at_desk
+from tests.make_workspace import make_workspace
 from tests.serve_fake import calls, servers
 
 ROWS = 60
@@ -329,7 +334,7 @@ def test_a_server_and_its_children_end_with_their_replica(tmp_path: Path) -> Non
 # -- the page
 
 
-def test_the_page_says_that_a_cluster_is_for_the_command_line(tmp_path: Path) -> None:
+def test_the_page_says_that_a_cluster_is_for_the_command_line(tmp_path: Path, store: Store, here: Settings) -> None:
     file = tmp_path / "many.toml"
     file.write_text(to_toml(recipe({"replicas": 2}).dump()), encoding="utf-8")
     filled, sentence = saved.from_file(file)
@@ -337,6 +342,17 @@ def test_the_page_says_that_a_cluster_is_for_the_command_line(tmp_path: Path) ->
     assert (filled["generator.preset"], filled["generator.model"]) == (form_values.OWN_ADDRESS, "fake")
     with pytest.raises(form_values.FormError, match="The address is missing"):
         form_values.model_of(form_values.part(filled, "generator"), "generator")
+    with at_desk(store, here) as desk:
+        workspace = make_workspace(store)
+        made = workflow.start(workspace, recipe({"replicas": 2}))
+        done = header.choose(act(desk, {"act": "run", "id": made.id}))
+        assert done.toast.endswith(f"only the command line starts: claywright run --resume {made.id}")
+        answering = recipe({}, generator={"preset": "scripted"}, responders=[MODEL], labeller={"preset": "scripted"})
+        view = desk.look(SOMEBODY, made.id, NEW_TAB)
+        view.filled = {**desk.filled(SOMEBODY), **form_values.fill(answering)}
+        assert "on a cluster" in models.responders(view)
+        with pytest.raises(form_values.FormError, match="which only the command line starts"):
+            form_values.recipe_from(view.filled)
 
 
 # -- Ray

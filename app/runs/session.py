@@ -73,10 +73,12 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
                 await noting
             finally:
                 engine.stop()
-                await engine.drain()  # what is on its way is paid for
-                await engine.close()
-                if replicas is not None:
-                    await replicas.close()
+                try:
+                    await engine.drain()  # what is on its way is paid for
+                    await engine.close()
+                finally:
+                    if replicas is not None:
+                        await replicas.close()
             note(last=True)
 
 

@@ -79,12 +79,13 @@ class Replicas:
         """What replica `number` says to a request. Raises Unreachable."""
         import ray
 
-        reference = self.actors[number].ask.remote(*request)
+        reference = None
         try:
+            reference = self.actors[number].ask.remote(*request)
             return await reference
         except asyncio.CancelledError:
             with contextlib.suppress(ray.exceptions.RayError, TypeError, ValueError):
-                ray.cancel(reference)
+                ray.cancel(reference)  # so that the server writes no answer for nobody
             raise
         except ray.exceptions.RayTaskError as error:
             raise ServerFault(f"Replica {number + 1} of {self.model} failed ({_reason(error)}).") from error
@@ -93,8 +94,8 @@ class Replicas:
 
     async def close(self) -> None:
         """Ends the replicas and their servers."""
-        if self._starting is not None and not self._starting.done():
-            self._starting.cancel()
+        self.stopping = lambda: True
+        if self._starting is not None:
             await asyncio.gather(self._starting, return_exceptions=True)
         if (connection := self._connection) is not None:
             self._connection = None
