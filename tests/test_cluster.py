@@ -27,8 +27,16 @@ from app.web import form_values, saved
 from app.web.pages import header, models
 from app.web.tab_state import NEW_TAB
 from app.workspace import silent
-from tasks.cluster.replicas import ReplicaEndpoint, Replicas, check_room, check_usable, differing
-from tasks.cluster.server import TRIES, ModelServer, facts, server_environment
+from tasks.cluster.replicas import (
+    ReplicaEndpoint,
+    Replicas,
+    check_room,
+    check_usable,
+    connected,
+    differing,
+    not_connected,
+)
+from tasks.cluster.server import TRIES, ModelServer, facts, free_port, server_environment
 from tasks.cluster.settings import Cluster
 from tasks.errors import EndpointDown, SettingsError, Unreachable
 from tasks.models.spec import ModelSpec
@@ -202,8 +210,8 @@ def test_too_few_gpus_are_said_at_once() -> None:
     with pytest.raises(EndpointDown) as raised:
         check_room(Cluster(replicas=2), [*nodes, gone])
     assert str(raised.value) == (
-        "There is room for 1 of 2 replicas on a cluster on this machine: each needs 1 GPU and 1 CPU, and its 2 nodes have 1 GPUs "
-        "and 16 CPUs. Lower replicas or gpus_per_replica, or add nodes."
+        "There is room for 1 of 2 replicas on a cluster on this machine: each needs 1 GPU and 1 CPU on one node, and all nodes "
+        "together have 1 GPU and 16 CPUs. Lower replicas or gpus_per_replica, or add nodes."
     )
 
 
@@ -213,6 +221,25 @@ def test_other_versions_on_a_node_are_named() -> None:
     assert differing({**own, "python": "3.9.1", "claywright": ""}) == (
         f"Python 3.9.1 (here {own['python']}), Claywright not installed (here {own['claywright']})"
     )
+
+
+def test_why_a_cluster_can_not_be_joined_is_said_in_a_sentence() -> None:
+    own, there = facts(), Cluster(address="10.0.0.1:6379")
+    mismatch = (
+        "Version mismatch: The cluster was started with:\n    Ray: 2.40.0\n    Python: 3.9.1\n"
+        f"This process on node 10.0.0.2 was started with:\n    Ray: {own['ray']}\n    Python: {own['python']}\n"
+    )
+    assert not_connected(there, RuntimeError(mismatch)) == (
+        f"The cluster at 10.0.0.1:6379 runs Ray 2.40.0 with Python 3.9.1, here is Ray {own['ray']} with Python {own['python']}: "
+        "install the same versions here."
+    )
+    assert 'pip install "ray[client]"' in not_connected(there, ImportError("Ray Client requires grpcio"))
+    assert "can't be reached (no such host). Was it started" in not_connected(there, ConnectionError("no such host"))
+    taken = free_port()
+    with pytest.raises(
+        EndpointDown, match=rf"The cluster at 127\.0\.0\.1:{taken} can't be reached \(Connection refused\)"
+    ):
+        connected(Cluster(address=f"127.0.0.1:{taken}"))
 
 
 # -- one model server
@@ -348,8 +375,8 @@ def test_the_page_says_that_a_cluster_is_for_the_command_line(tmp_path: Path, st
         done = header.choose(act(desk, {"act": "run", "id": made.id}))
         assert done.toast.endswith(f"only the command line starts: claywright run --resume {made.id}")
         answering = recipe({}, generator={"preset": "scripted"}, responders=[MODEL], labeller={"preset": "scripted"})
+        desk.keep(SOMEBODY, form_values.fill(answering))
         view = desk.look(SOMEBODY, made.id, NEW_TAB)
-        view.filled = {**desk.filled(SOMEBODY), **form_values.fill(answering)}
         assert "on a cluster" in models.responders(view)
         with pytest.raises(form_values.FormError, match="which only the command line starts"):
             form_values.recipe_from(view.filled)

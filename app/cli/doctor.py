@@ -16,7 +16,7 @@ from app.review import argilla
 from app.store.store import Store
 from feedback.argilla.client import Server
 from tasks.cluster.replicas import Node, differing, nodes_of
-from tasks.cluster.settings import Cluster
+from tasks.cluster.settings import Cluster, counted
 from tasks.errors import ClaywrightError, SettingsError
 from tasks.models.presets import PRESETS
 
@@ -68,7 +68,7 @@ def examine_cluster(named: str) -> Iterator[Finding]:
         versions = ", ".join(
             f"{name.capitalize()} {node.versions[name]}" for name in VERSIONS if node.versions.get(name)
         )
-        words = ", ".join(filter(None, (f"{node.cpus:g} CPUs, {node.gpus:g} GPUs", versions)))
+        words = ", ".join(filter(None, (counted(node.cpus, "CPU"), counted(node.gpus, "GPU"), versions)))
         yield Finding(f"node {node.name}", not trouble, f"{words}: {trouble}" if trouble else words)
     yield _room(settings, nodes)
 

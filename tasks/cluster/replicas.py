@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tasks.cluster.server import ModelServer, facts
-from tasks.cluster.settings import AUTO, LOCAL, Cluster
+from tasks.cluster.settings import AUTO, LOCAL, Cluster, counted
 from tasks.errors import EndpointDown, ServerFault, SettingsError, Stopped, Unreachable
 from tasks.models.base import CONNECTING, Completion, Kind
 from tasks.models.openai import MOST_RECEIVED, OpenAIEndpoint
@@ -273,13 +273,13 @@ def check_usable(settings: Cluster, variables: Mapping[str, str]) -> None:
 
 def connected(settings: Cluster) -> Connection:
     """This process as a driver of the cluster. Raises EndpointDown with what to do about it."""
+    _check_port(settings)
     os.environ.update(BEFORE_IMPORT)
     folder = None
     if settings.address == LOCAL:
         folder = _local_folder()
     else:
         os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # else it tries for a quarter of an hour
-        _check_port(settings)
     import ray
 
     if ray.is_initialized():
@@ -294,7 +294,7 @@ def connected(settings: Cluster) -> Connection:
         ray.init(address=settings.address, **quiet, **own)
     except (ray.exceptions.RayError, ImportError, OSError, RuntimeError, ValueError) as error:
         connection.close()
-        raise EndpointDown(_not_connected(settings, error)) from error
+        raise EndpointDown(not_connected(settings, error)) from error
     return connection
 
 
@@ -339,11 +339,11 @@ def check_room(settings: Cluster, nodes: Sequence[Mapping[str, Any]]) -> None:
     room = sum(map(settings.room_on, alive))
     if room >= settings.replicas:
         return
-    total = " and ".join(f"{sum(has.get(name, 0) for has in alive):g} {name}s" for name in ("GPU", "CPU"))
-    count = f"{len(alive)} node{'s' if len(alive) != 1 else ''}"
+    total = " and ".join(counted(sum(has.get(name, 0) for has in alive), name) for name in ("GPU", "CPU"))
     raise EndpointDown(
         f"There is room for {room} of {_replicas(settings.replicas)} on {in_words(settings)}: each needs "
-        f"{settings.share_in_words}, and its {count} have {total}. Lower replicas or gpus_per_replica, or add nodes."
+        f"{settings.share_in_words} on one node, and all nodes together have {total}. Lower replicas or gpus_per_replica, or add "
+        "nodes."
     )
 
 
@@ -409,14 +409,15 @@ def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _not_connected(settings: Cluster, error: BaseException) -> str:
+def not_connected(settings: Cluster, error: BaseException) -> str:
+    """Why this process can't be a driver of the cluster, and what to do about it."""
     if versions := VERSIONS.findall(str(error)):
         (ray_there, python_there), *_ = versions
         own, where = facts(), _capital(in_words(settings))
         here = f"here is Ray {own['ray']} with Python {own['python']}"
         return f"{where} runs Ray {ray_there} with Python {python_there}, {here}: install the same versions here."
-    if isinstance(error, ImportError):
-        return f'Ray can\'t connect to {settings.address} ({_reason(error)}): ray:// needs pip install "ray[client]".'
+    if isinstance(error, ImportError) or "ray[client]" in str(error):
+        return f'Ray needs more to reach {settings.address} from outside of the cluster: pip install "ray[client]".'
     hint = (
         "Was it started, with 'ray start --head'?"
         if settings.address != LOCAL

@@ -116,6 +116,9 @@ class Cluster:
     @property
     def share_in_words(self) -> str:
         """The same as people read it: "1 GPU and 1 CPU"."""
-        return " and ".join(
-            f"{amount:g} {name}{'s' if amount > 1 else ''}" for name, amount in reversed(list(self.share.items()))
-        )
+        return " and ".join(counted(amount, name) for name, amount in reversed(list(self.share.items())))
+
+
+def counted(amount: float, name: str) -> str:
+    """As people read it: "1 GPU", "0.5 CPUs"."""
+    return f"{amount:g} {name}{'' if amount == 1 else 's'}"

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,7 +125,7 @@ def called_at(came: Path, what: str) -> list[float]:
 
 def first_row(came: Path) -> float:
     """When the first response to an instruction was sent."""
-    return min(line["time"] for line in lines(came, "answered") if "/chat/" in line["path"])
+    return min(float(line["time"]) for line in lines(came, "answered") if "/chat/" in line["path"])
 
 
 def by_urls(folder: Path, rows: int, latency: float) -> Worked:
@@ -154,7 +154,7 @@ def by_cluster(folder: Path, nodes: TwoNodes, rows: int, latency: float) -> Work
 
 def memories() -> dict[str, float]:
     """MiB of the processes of the bench, by kind: what they share with others is divided among them."""
-    held: Counter[str] = Counter()
+    held: defaultdict[str, float] = defaultdict(float)
     kinds = {
         "claywright": "owner", "ray::ModelServer": "actors", "supervisor.py": "supervisors", "serve_fake.py": "fakes",
         "gcs_server": "gcs", "raylet/raylet": "raylets", "dashboard": "Ray's agents", "agent": "Ray's agents",
@@ -241,7 +241,7 @@ def built_in(folder: Path, nodes: TwoNodes) -> str:
     """Rows by the built-in model's server, in its own environment, on both nodes."""
     folder.mkdir()
     here = Settings(data=folder / "services", owner="bench")
-    here.data.mkdir()
+    here.services.mkdir(parents=True)
     python = services.local(here).install(services.MODEL, print)
     arguments = shlex.join(services.MODEL.arguments)
     inner = f"tail -f /dev/null | CLAYWRIGHT_MODEL_KEY=none exec {python} -I {services.MODEL.script} {arguments}"
