@@ -17,6 +17,7 @@ import pytest
 
 from app import workflow
 from app.api_keys import Keys
+from app.cli.doctor import examine_cluster
 from app.config import Settings, settings
 from app.recipe import Recipe, decoded, parse, to_toml
 from app.runs import shards
@@ -64,7 +65,8 @@ def recipe(cluster: dict[str, Any] | None = None, **tables: Any) -> Recipe:
 
 
 def until(true: Callable[[], bool], process: "subprocess.Popen[Any] | None" = None) -> None:
-    while not true() and (process is None or process.poll() is None):
+    limit = time.monotonic() + 120
+    while not true() and (process is None or process.poll() is None) and time.monotonic() < limit:
         time.sleep(0.02)
     assert true()
 
@@ -240,6 +242,14 @@ def test_why_a_cluster_can_not_be_joined_is_said_in_a_sentence() -> None:
         EndpointDown, match=rf"The cluster at 127\.0\.0\.1:{taken} can't be reached \(Connection refused\)"
     ):
         connected(Cluster(address=f"127.0.0.1:{taken}"))
+
+
+def test_a_doctor_of_clusters_says_what_is_none(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.toml"
+    plain.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
+    for named, words in ((str(plain), "has no table [cluster]"), ("elsewhere", "address of a cluster is")):
+        (finding,) = examine_cluster(named)
+        assert not finding.ok and words in finding.words
 
 
 # -- one model server
@@ -438,6 +448,12 @@ def test_a_run_on_a_cluster_of_one_node_outlives_a_killed_server(tmp_path: Path)
         served = {each.server: each.answered for each in store.usage.served("many")}
     assert served.keys() == {"replica 1", "replica 2"} and sum(served.values()) == result["calls"]["answered"]
     until(lambda: not any(map(is_alive, servers(came))))  # they end with the run
+    listed = subprocess.run(
+        [*claywright(), "doctor", "--cluster", str(file), "--json"], capture_output=True, text=True, check=False
+    )
+    node, room = json.loads(listed.stdout)["findings"]
+    assert listed.returncode == 0 and node["ok"] and f"Ray {facts()['ray']}, Claywright" in node["words"]
+    assert room["ok"] and "a replica needs 0.25 CPUs" in room["words"]
     before = len(calls(came))
     again = worked(tmp_path / "data", str(file), "--as", "again")
     assert again["counts"]["answered"] == ROWS and again["calls"]["sent"] == 0

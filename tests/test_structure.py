@@ -182,6 +182,7 @@ def test_a_run_loads_nothing_that_only_other_work_needs() -> None:
         "feedback.argilla.push",
         "feedback.argilla.client",
         "multiprocessing",
+        "tasks.cluster.replicas",
         "tasks.columns.layouts",
         "tasks.templates.sandbox",
     }

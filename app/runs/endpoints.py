@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import services
 from app.api_keys import Keys
@@ -11,7 +11,6 @@ from app.config import Settings
 from app.runs.permissions import Permissions
 from app.services import Say
 from tasks import local as local_model
-from tasks.cluster.replicas import Replicas
 from tasks.engine.addresses import Addresses
 from tasks.errors import EndpointRefused, SettingsError, Unreachable
 from tasks.models.base import Completion, Endpoint, Kind
@@ -19,6 +18,9 @@ from tasks.models.openai import OpenAIEndpoint
 from tasks.models.presets import PRESETS
 from tasks.models.scripted import ScriptedEndpoint
 from tasks.models.spec import CLUSTER, ModelSpec
+
+if TYPE_CHECKING:
+    from tasks.cluster.replicas import Replicas
 
 PATIENCE = 900.0
 """Seconds for one call to the built-in model: on a small machine, prompts wait for one another."""
@@ -68,7 +70,7 @@ class NobodyEndpoint(ScriptedEndpoint):
         raise EndpointRefused("No model was set up that writes rows or answers. Resume the run in place of rating it.")
 
 
-def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys, replicas: Replicas | None = None) -> Endpoint:
+def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys, replicas: "Replicas | None" = None) -> Endpoint:
     """The endpoint that `spec` names; the built-in model is started where it does not run yet.
 
     `replicas` are those of a run whose recipe has a cluster; they start when they are first asked. Raises SettingsError for a

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.errors import RunError, StoreError
 from app.inputs import inputs
@@ -18,13 +19,15 @@ from app.store.runs import Run
 from app.store.store import Store
 from app.store.usage import NOTED_EVERY
 from app.workspace import Workspace
-from tasks.cluster.replicas import Replicas
 from tasks.engine.budget import Account, Use
 from tasks.engine.engine import Engine
 from tasks.engine.retries import ANSWER_TOKENS, LENGTHS
 from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.base import Endpoint
 from tasks.models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from tasks.cluster.replicas import Replicas
 
 
 @contextlib.asynccontextmanager
@@ -100,15 +103,17 @@ def writes(store: Store, run: Run, what: str) -> bool:
     return what != "rate" or counts.answered < counts.made or store.rows.any_failed(run.id)
 
 
-def _replicas(workspace: Workspace, recipe: Recipe) -> Replicas | None:
+def _replicas(workspace: Workspace, recipe: Recipe) -> "Replicas | None":
     """The replicas of a recipe's cluster, which start when they are first asked; None where it has none."""
     if recipe.cluster is None or not (served := recipe.on_cluster):
         return None
+    from tasks.cluster.replicas import Replicas
+
     return Replicas(recipe.cluster, served[0].model, sum(spec.concurrency for spec in served), workspace.report)
 
 
 def prepare(
-    workspace: Workspace, run: Run, recipe: Recipe, what: str = "work", replicas: Replicas | None = None
+    workspace: Workspace, run: Run, recipe: Recipe, what: str = "work", replicas: "Replicas | None" = None
 ) -> RunExecutor:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
     if recipe.budget.given:
