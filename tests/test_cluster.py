@@ -149,7 +149,7 @@ def test_a_model_on_a_cluster_is_the_one_at_several_addresses_whatever_the_clust
 def test_the_command_is_filled_word_by_word_and_read_by_no_shell() -> None:
     settings = Cluster(command="serve '{model}' --name={model} --port {port} --json '{\"a\": 1}' $HOME")
     model = "a; rm -rf / {port} 'b"
-    assert settings.words(model, 80) == [
+    assert settings.arguments(model, 80) == [
         "serve",
         model,
         f"--name={model}",

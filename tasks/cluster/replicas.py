@@ -76,9 +76,11 @@ class Replicas:
         await asyncio.shield(self._starting)
 
     async def ask(self, number: int, *request: Any) -> Any:
-        """What replica `number` says to a request. Raises Unreachable."""
+        """What replica `number` says to a request, as `ModelServer.ask` gives it. Raises Unreachable and ServerFault."""
         import ray
 
+        if number >= len(self.actors):  # a call that outlived its run
+            raise Unreachable(f"Replica {number + 1} of {self.model} was stopped.")
         reference = None
         try:
             reference = self.actors[number].ask.remote(*request)
@@ -356,7 +358,7 @@ def nodes_of(settings: Cluster) -> list[Node]:
 
     try:
         alive = [node for node in ray.nodes() if node["Alive"]]
-        asked = [
+        references = [
             ray.remote(facts)
             .options(
                 num_cpus=0,
@@ -366,8 +368,8 @@ def nodes_of(settings: Cluster) -> list[Node]:
             .remote()
             for node in alive
         ]
-        found = []
-        for node, reference in zip(alive, asked, strict=True):
+        nodes = []
+        for node, reference in zip(alive, references, strict=True):
             versions, trouble = {}, ""
             try:
                 versions = ray.get(reference, timeout=PLACED_WITHIN)
@@ -375,8 +377,8 @@ def nodes_of(settings: Cluster) -> list[Node]:
                 trouble = MISSING if "No module named" in str(error) else _reason(error)
             has = node["Resources"]
             name = str(node.get("NodeManagerHostname") or node.get("NodeManagerAddress"))
-            found.append(Node(name, has.get("CPU", 0), has.get("GPU", 0), versions, trouble))
-        return found
+            nodes.append(Node(name, has.get("CPU", 0), has.get("GPU", 0), versions, trouble))
+        return nodes
     finally:
         connection.close()
 

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tasks.cluster.settings import Cluster
 from tasks.models.body import Unread, read_body
@@ -165,7 +165,7 @@ class ModelServer:
     def _run(self) -> int | None:
         """Runs the server to its end, or until it has not answered in time: its exit code, or None."""
         self.port = free_port()
-        command = [sys.executable, "-I", str(SUPERVISOR), *self.settings.words(self.model, self.port)]
+        command = [sys.executable, "-I", str(SUPERVISOR), *self.settings.arguments(self.model, self.port)]
         self.output.clear()
         process = self._process = subprocess.Popen(
             command,
@@ -250,10 +250,10 @@ def server_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def facts() -> dict[str, str]:
     """The versions of Python, Ray and Claywright in this process, and its machine's name."""
-    found: dict[str, Any] = {"host": socket.gethostname(), "python": platform.python_version()}
+    versions: dict[str, str] = {"host": socket.gethostname(), "python": platform.python_version()}
     for name in ("ray", "claywright"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = ""
-    return found
+            versions[name] = ""
+    return versions

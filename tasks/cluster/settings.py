@@ -74,22 +74,22 @@ class Cluster:
                 f"command is a line of at most {LONGEST_COMMAND:,} characters that can be printed.", setting="command"
             )
         try:
-            words = shlex.split(self.command)
+            arguments = shlex.split(self.command)
         except ValueError as error:
             raise SettingsError(
                 f"command can't be read ({error}): close each quotation mark.", setting="command"
             ) from error
-        if not words or "{port}" not in "".join(words[1:]):
+        if not arguments or "{port}" not in "".join(arguments[1:]):
             raise SettingsError(
                 "command starts a server and says where it listens: it needs {port}, as in "
                 '"vllm serve {model} --host 127.0.0.1 --port {port}".',
                 setting="command",
             )
 
-    def words(self, model: str, port: int) -> list[str]:
+    def arguments(self, model: str, port: int) -> list[str]:
         """The command as a program and its arguments. No shell reads it: a model's name stays within its argument."""
         filled = {"model": model, "port": str(port)}
-        return [PLACEHOLDER.sub(lambda name: filled[name[1]], word) for word in shlex.split(self.command)]
+        return [PLACEHOLDER.sub(lambda name: filled[name[1]], argument) for argument in shlex.split(self.command)]
 
     @property
     def host(self) -> str:
