@@ -31,9 +31,10 @@ from feedback.reviewed_row import MergeRule
 from feedback.rubrics import STANDARD, Rubric, Rubrics, checked
 from tasks import TASKS, Task
 from tasks.answering import Answers
+from tasks.cluster.settings import Cluster
 from tasks.engine.budget import Budget
 from tasks.errors import SettingsError
-from tasks.models.spec import ModelSpec, bare
+from tasks.models.spec import CLUSTER, ModelSpec, bare
 from tasks.settings import build
 from tasks.types import without_surrogates
 
@@ -65,7 +66,8 @@ PIECE = re.compile(
 class Recipe:
     """`rows` is the number of rows wanted, None for all that the inputs give. Without `rating` nothing is rated.
 
-    With an `embedder`, records in Argilla get a vector of their instruction, for "find similar".
+    With an `embedder`, records in Argilla get a vector of their instruction, for "find similar". `cluster` serves the models that
+    have that for a preset.
     """
 
     task: Task
@@ -77,6 +79,7 @@ class Recipe:
     labeller: ModelSpec = BUILT_IN
     checks: tuple[Check, ...] = ()
     embedder: ModelSpec | None = None
+    cluster: Cluster | None = None
     inputs: Inputs = field(default_factory=Inputs)
     answers: Answers | None = None
     rubrics: tuple[Rubric, ...] = ()
@@ -113,12 +116,34 @@ class Recipe:
                 setting="embedder.urls",
                 page="The model for “find similar” takes one address.",
             )
+        self._check_cluster()
         if self.rows is not None and not 1 <= self.rows <= MOST_ROWS:
             raise SettingsError(f"rows must be at least 1, and at most {MOST_ROWS:,}.", setting="rows")
         if self.seed is not None and not -(2**63) <= self.seed < 2**63:
             raise SettingsError("seed must be a whole number of at most 64 bits.", setting="seed")
         if self.rows is None and (self.task.endless or (self.task.draws and not self.inputs.given)):
             raise SettingsError(f"{self.task.title} draws for ever: say how many rows you want.", setting="rows")
+
+    def _check_cluster(self) -> None:
+        if self.embedder is not None and self.embedder.preset == CLUSTER:
+            raise SettingsError(
+                "[embedder] can't be on the cluster: that serves models that write or rate.", setting="embedder.preset"
+            )
+        served = self.on_cluster
+        if served and self.cluster is None:
+            raise SettingsError(
+                f'{served[0].model} has preset = "{CLUSTER}", and nothing says where that is: add a table [cluster].',
+                page=f"{served[0].model} is served on a cluster, which only the command line starts.",
+            )
+        if others := [spec.model for spec in served if spec.model != served[0].model]:
+            raise SettingsError(
+                f"[cluster] serves one model, and the recipe names {served[0].model} and {others[0]}. Serve one of them elsewhere."
+            )
+
+    @property
+    def on_cluster(self) -> list[ModelSpec]:
+        """The models that the cluster serves: one, in one or several roles."""
+        return [spec for spec in (self.generator, *self.responders, self.labeller) if spec.preset == CLUSTER]
 
     def _share_rubrics(self) -> None:
         """Those of the recipe are those of its parts too: of two of one name that of the rating counts, without
@@ -172,6 +197,8 @@ def plain(parts: Mapping[str, Any]) -> dict[str, Any]:
         values["labeller"] = changed(parts["labeller"])
     if parts.get("embedder") is not None:
         values["embedder"] = changed(parts["embedder"])
+    if parts.get("cluster") is not None:
+        values["cluster"] = changed(parts["cluster"])
     if parts.get("rubrics"):
         values["rubrics"] = [changed(rubric) for rubric in parts["rubrics"]]
     if "task" in parts:
@@ -227,7 +254,12 @@ def _at(path: Path, recipe: Recipe) -> Recipe:
 
 def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
     """The recipe in a file's bytes; `called` is the file as sentences name it. Raises SettingsError."""
-    return parse(tables(data, called, as_json=as_json))
+    recipe = parse(tables(data, called, as_json=as_json))
+    if recipe.cluster is not None and not recipe.on_cluster:
+        raise SettingsError(
+            f'[cluster] serves no model: set preset = "{CLUSTER}" in [generator] or [labeller], and there the model.'
+        )
+    return recipe
 
 
 def tables(data: bytes, called: str, *, as_json: bool) -> dict[str, Any]:
@@ -261,8 +293,8 @@ def parse(values: Mapping[str, Any]) -> Recipe:
         raise SettingsError(f"[task] needs a kind that is one of: {', '.join(TASKS)} (given: {kind!r}).")
     parts: dict[str, Any] = {"task": build(TASKS[kind], task, "[task]")}
     classes = {
-        "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "inputs": Inputs, "answers": Answers,
-        "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": MergeRule, "export": Export,
+        "generator": ModelSpec, "labeller": ModelSpec, "embedder": ModelSpec, "cluster": Cluster, "inputs": Inputs,
+        "answers": Answers, "rating": UltraFeedback, "budget": Budget, "review": Review, "merge": MergeRule, "export": Export,
     }  # fmt: skip
     rubrics = rubrics_of(values)
     parts["rubrics"] = rubrics

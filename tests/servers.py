@@ -85,6 +85,9 @@ class FakeOpenAI:
         with self._lock:
             return [dict(call) for call in self._calls]
 
+    def came(self, call: dict[str, Any]) -> None:
+        """A call came; for who keeps them elsewhere."""
+
     def go_on(self) -> None:
         """Answers what was held, and all that comes."""
         self._loop.call_soon_threadsafe(self._going_on.set)
@@ -159,6 +162,7 @@ class FakeOpenAI:
         with self._lock:
             number = len(self._calls)
             self._calls.append(call)
+            self.came(call)
         fault = self.faults(body, number) if self.faults else None
         if fault == "drop":
             return False

@@ -24,7 +24,7 @@ FORBIDDEN = {
 HEAVY = {
     "argilla", "datasets", "pandas", "gradio", "pyarrow", "openai",
     "numpy", "scipy", "choix", "bs4", "markdownify", "mammoth", "pypdf", "semantic_text_splitter",
-    "python_calamine", "charset_normalizer", "xlsxwriter",
+    "python_calamine", "charset_normalizer", "xlsxwriter", "ray",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ ROOMS = (
 )
 """Who may import whom: only what stands further down, and not what stands beside it. The first that a name begins with counts."""
 WITHIN_TASKS = (
-    ("tasks.engine",),
+    ("tasks.engine", "tasks.cluster"),
     ("tasks.models",),
     ("tasks.templates", "tasks.text", "tasks.columns"),
 )
@@ -182,6 +182,7 @@ def test_a_run_loads_nothing_that_only_other_work_needs() -> None:
         "feedback.argilla.push",
         "feedback.argilla.client",
         "multiprocessing",
+        "tasks.cluster.replicas",
         "tasks.columns.layouts",
         "tasks.templates.sandbox",
     }

@@ -180,14 +180,15 @@ def run(
     anew: bool = False,
     allow_keys: Mapping[str, str] | None = None,
     allow_paths: Sequence[str | Path] = (),
+    allow_commands: Sequence[str] = (),
 ) -> Run:
     """Makes, answers and rates the rows of a recipe (or of the recipe file of that name); nothing is sent anywhere.
 
     An unfinished run of the very same recipe is gone on with, unless `anew`: after Ctrl-C, a crash or a refused key, call it
     again. data: the data folder, by default that of the command line. progress: True for a bar, or a function of (rows done,
     rows expected or None). allow_keys, allow_paths: {variable: host} and files that a recipe file may use beyond its providers
-    and its own folder; remembered in the data folder. Returns the run: its id, state and reason. Raises ClaywrightError and its
-    kinds; RunError while another process works on a run of this recipe.
+    and its own folder; allow_commands: what its [cluster] may run; all remembered in the data folder. Returns the run: its id,
+    state and reason. Raises ClaywrightError and its kinds; RunError while another process works on a run of this recipe.
 
     >>> run(Recipe(task=Magpie(), generator=ScriptedLLM(), rows=2)).state
     'done'
@@ -197,7 +198,8 @@ def run(
     loaded = load(Path(recipe)) if isinstance(recipe, str | Path) else recipe
     keys = getattr(loaded, "keys", None) or GivenKeys(written_here=file is None)
     permissions = Permissions(app_settings.data)
-    permissions.allow(from_options([f"{name}={host}" for name, host in (allow_keys or {}).items()], allow_paths))
+    pairs = [f"{name}={host}" for name, host in (allow_keys or {}).items()]
+    permissions.allow(from_options(pairs, allow_paths, allow_commands))
     if file is not None:
         permissions.check(loaded, keys, file.parent)
 

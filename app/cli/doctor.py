@@ -7,15 +7,20 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 from app import services
 from app.config import Settings
+from app.recipe import load
 from app.review import argilla
 from app.store.store import Store
 from feedback.argilla.client import Server
-from tasks.errors import ClaywrightError
+from tasks.cluster.replicas import Node, differing, nodes_of
+from tasks.cluster.settings import Cluster, counted
+from tasks.errors import ClaywrightError, SettingsError
 from tasks.models.presets import PRESETS
 
+VERSIONS = ("python", "ray", "claywright")
 ROOM = 2 * 10**9
 """Bytes that the two local services and a first run take, with some to spare."""
 
@@ -47,6 +52,43 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "keys",
         True,
         f"found for {', '.join(keys)}" if keys else "none in the environment (the built-in model needs none)",
+    )
+
+
+def examine_cluster(named: str) -> Iterator[Finding]:
+    """The cluster of a recipe file, or at an address: one finding for each node, and one for all of them."""
+    try:
+        settings = _cluster_of(named)
+        nodes = nodes_of(settings)
+    except ClaywrightError as error:
+        yield Finding("cluster", False, str(error))
+        return
+    for node in nodes:
+        trouble = node.trouble or differing(node.versions)
+        versions = ", ".join(
+            f"{name.capitalize()} {node.versions[name]}" for name in VERSIONS if node.versions.get(name)
+        )
+        words = ", ".join(filter(None, (counted(node.cpus, "CPU"), counted(node.gpus, "GPU"), versions)))
+        yield Finding(f"node {node.name}", not trouble, f"{words}: {trouble}" if trouble else words)
+    yield _room(settings, nodes)
+
+
+def _cluster_of(named: str) -> Cluster:
+    """Raises SettingsError for an address that is none, or a recipe without a cluster."""
+    if not named.endswith((".toml", ".json")):
+        return Cluster(address=named)
+    if (settings := load(Path(named)).cluster) is None:
+        raise SettingsError(f"{named} has no table [cluster]: name the cluster's address in place of it.")
+    return settings
+
+
+def _room(settings: Cluster, nodes: list[Node]) -> Finding:
+    room = sum(settings.room_on({"CPU": node.cpus, "GPU": node.gpus}) for node in nodes)
+    need = f"a replica needs {settings.share_in_words}"
+    if room >= settings.replicas:
+        return Finding("room", True, f"for {room} replicas, where nothing else runs: {need}")
+    return Finding(
+        "room", False, f"for {room} of {settings.replicas}: {need}. Lower replicas or gpus_per_replica, or add nodes"
     )
 
 

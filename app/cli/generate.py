@@ -12,7 +12,7 @@ import typer
 
 from app import workflow
 from app.cli import output
-from app.cli.options import AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
+from app.cli.options import AllowCommand, AllowKey, AllowPath, AsJson, RunId, Strict, app, opened, permit
 from app.cli.review import push_rows, sent_words
 from app.errors import RunError
 from app.inputs.table import TableOptions
@@ -58,6 +58,7 @@ def run(
     dataset: Annotated[str, typer.Option(help="Name of the dataset in Argilla.")] = "",
     allow_key: AllowKey = None,
     allow_path: AllowPath = None,
+    allow_command: AllowCommand = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -80,7 +81,7 @@ def run(
         budget = budget if budget_dollars is None else replace(budget, dollars=budget_dollars)
         changed = replace(recipe, rows=rows or recipe.rows, budget=budget)
         more, recipe = changed if changed != recipe or old is None else None, changed
-        permit(workspace, recipe, file.absolute().parent if file else None, allow_key, allow_path)
+        permit(workspace, recipe, file.absolute().parent if file else None, allow_key, allow_path, allow_command)
         if part is not None:
             workspace, run_id = stack.enter_context(shards.opened(workspace, recipe, part, run_id))
             store = workspace.store

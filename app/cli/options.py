@@ -29,6 +29,9 @@ AllowKey = Annotated[
 AllowPath = Annotated[
     list[Path] | None, typer.Option("--allow-path", help="Let recipes read or write this file or folder.")
 ]
+AllowCommand = Annotated[
+    list[str] | None, typer.Option("--allow-command", help="Let recipes run this command on a cluster's nodes.")
+]
 Strict = Annotated[
     bool,
     typer.Option("--strict", help="End with code 1 where anything failed, not only where nothing was made or rated."),
@@ -78,18 +81,23 @@ def opened(context: typer.Context) -> Iterator[Workspace]:
 
 
 def permit(
-    workspace: Workspace, recipe: Recipe, folder: Path | None, keys: list[str] | None, paths: list[Path] | None
+    workspace: Workspace,
+    recipe: Recipe,
+    folder: Path | None,
+    keys: list[str] | None,
+    paths: list[Path] | None,
+    commands: list[str] | None = None,
 ) -> None:
-    """Asks once for what a recipe from `folder` would send, read or write; for one of a run (None) only what it would send.
+    """Asks once for what a recipe from `folder` would send, read, write or run; for one of a run (None) not for files.
 
     Raises NotAllowed where nobody is there to be asked, or says no.
     """
     permissions = Permissions(workspace.settings.data)
-    permissions.allow(from_options(keys or (), paths or ()))
+    permissions.allow(from_options(keys or (), paths or (), commands or ()))
     needs = permissions.needs(recipe, Keys(), folder, of_paths=folder is not None)
     if needs and sys.stdin.isatty():
         output.say("This recipe\n" + "\n".join(f"  {need.sentence}" for need in needs))
         if not typer.confirm("Allow that, now and from now on?", err=True):
-            raise NotAllowed("Nothing was sent, read or written.")
+            raise NotAllowed("Nothing was sent, read, written or run.")
         permissions.allow(needs)
     permissions.check(recipe, Keys(), folder, of_paths=folder is not None)

@@ -103,12 +103,21 @@ def docs(
 
 
 @app.command()
-def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+def doctor(
+    context: typer.Context,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="RECIPE|ADDRESS",
+            help="Look at a Ray cluster instead: the one of a recipe, local, auto, or host:port.",
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
     """Say what works, and what to do about what doesn't."""
-    from app.cli.doctor import examine
+    from app.cli.doctor import examine, examine_cluster
 
-    app_settings = settings_of(context)
-    findings = list(examine(app_settings))
+    findings = list(examine_cluster(cluster) if cluster else examine(settings_of(context)))
     if as_json:
         output.show_json({"findings": [asdict(finding) for finding in findings]})
     else:

@@ -15,6 +15,7 @@ from feedback.checks.base import NOT_SETTINGS, Check
 from feedback.exports.dataset_card import Facts
 from feedback.exports.selection import Export
 from feedback.reviewed_row import LATEST
+from tasks.cluster.settings import Cluster
 from tasks.models.spec import ModelSpec
 
 NUMBERS = {
@@ -39,6 +40,7 @@ def facts(run: Run, recipe: Recipe) -> Facts:
         responders=tuple(_public(spec) for spec in recipe.responders),
         labeller=_public(recipe.labeller),
         embedder=None if recipe.embedder is None else _public(recipe.embedder),
+        cluster=None if recipe.cluster is None else Cluster(),
         review=replace(recipe.review, dataset=Review().dataset, workspace=Review().workspace),
         merge=replace(recipe.merge, text=LATEST),
         export=Export(),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app import services
 from app.api_keys import Keys
@@ -17,7 +17,10 @@ from tasks.models.base import Completion, Endpoint, Kind
 from tasks.models.openai import OpenAIEndpoint
 from tasks.models.presets import PRESETS
 from tasks.models.scripted import ScriptedEndpoint
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import CLUSTER, ModelSpec
+
+if TYPE_CHECKING:
+    from tasks.cluster.replicas import Replicas
 
 PATIENCE = 900.0
 """Seconds for one call to the built-in model: on a small machine, prompts wait for one another."""
@@ -67,11 +70,21 @@ class NobodyEndpoint(ScriptedEndpoint):
         raise EndpointRefused("No model was set up that writes rows or answers. Resume the run in place of rating it.")
 
 
-def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys) -> Endpoint:
+def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys, replicas: "Replicas | None" = None) -> Endpoint:
     """The endpoint that `spec` names; the built-in model is started where it does not run yet.
 
-    Raises SettingsError for a missing key or model name, ServiceError if the built-in model does not start.
+    `replicas` are those of a run whose recipe has a cluster; they start when they are first asked. Raises SettingsError for a
+    missing key or model name, or where Ray is missing, NotAllowed for a cluster's command that nobody allowed, ServiceError if the
+    built-in model does not start.
     """
+    if spec.preset == CLUSTER:
+        if replicas is None:
+            raise SettingsError(
+                f"{spec.model} is served on a cluster, which starts with a run: claywright run RECIPE.",
+                setting="preset",
+            )
+        Permissions(settings.data).check_command(replicas.settings)
+        return Addresses(replicas.endpoints(spec), spec.identity, say)
     if spec.urls:
         return Addresses([endpoint(each, settings, say, keys) for each in spec.each], spec.identity, say)
     if spec.preset == "scripted":

@@ -1,12 +1,14 @@
-"""What this user allowed: a key of the environment to a host that is not its provider's, files beyond a recipe's own folder.
+"""What this user allowed: a key of the environment to a host that is not its provider's, files beyond a recipe's own folder, the
+command of a cluster.
 
-Recipes are what people share, and a recipe names addresses, variables and files. So what one of them would send or read is asked
-for once, by name, and remembered in the data folder. Keys that were typed, or given in a program, are not asked for: who
-gave them named the address too.
+Recipes are what people share, and a recipe names addresses, variables, files and a command. So what one of them would send,
+read or run is asked for once, by name, and remembered in the data folder. Keys that were typed, or given in a program, are not
+asked for: who gave them named the address too.
 """
 
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from app.api_keys import Keys, variable_for
 from app.file_locks import exclusively, exists, expanded, is_private, write_private
 from app.inputs.inputs import Inputs
 from app.recipe import Recipe
+from tasks.cluster.settings import AUTO, LOCAL, Cluster
 from tasks.errors import SettingsError
 from tasks.models.presets import PRESETS
 from tasks.models.proxy import on_this_machine
@@ -31,7 +34,9 @@ class NotAllowed(SettingsError):
 
 @dataclass(frozen=True)
 class Need:
-    """One thing that a recipe would do: send the variable `what` to the host `where`, or read or write the path `what`."""
+    """One thing that a recipe would do: send the variable `what` to the host `where`, read or write the path `what`, or run the
+    command `what` on the cluster `where`.
+    """
 
     kind: str
     what: str
@@ -40,11 +45,15 @@ class Need:
     @property
     def sentence(self) -> str:
         """As people read it: "sends OPENAI_API_KEY to models.example.org"."""
+        if self.kind == "runs":
+            return f"runs the command {self.what!r} on {self.where}"
         return f"sends {self.what} to {self.where}" if self.kind == "key" else f"{self.kind} {self.what}"
 
     @property
     def option(self) -> str:
         """What allows it on the command line."""
+        if self.kind == "runs":
+            return f"--allow-command {shlex.quote(self.what)}"
         quoted = f"'{self.what}'" if re.search(r"\s", self.what) else self.what
         return f"--allow-key {self.what}={self.where}" if self.kind == "key" else f"--allow-path {quoted}"
 
@@ -62,15 +71,20 @@ class Permissions:
             return
         with exclusively(self.path.with_suffix(".lock")):
             keys, paths = self._kept()
-            known = len(keys) + len(paths)
+            commands = self._commands()
+            known = len(keys) + len(paths) + len(commands)
             for need in needs:
                 if need.kind == "key":
                     keys.add((need.what, need.where))
+                elif need.kind == "runs":
+                    commands.add(need.what)
                 else:
                     paths.add(need.what)
-            if len(keys) + len(paths) == known:
+            if len(keys) + len(paths) + len(commands) == known:
                 return
-            kept = {"keys": sorted(map(list, keys)), "paths": sorted(paths)}
+            kept: dict[str, Any] = {"keys": sorted(map(list, keys)), "paths": sorted(paths)}
+            if commands:
+                kept["commands"] = sorted(commands)
             write_private(self.path, json.dumps(kept, ensure_ascii=False, indent=1))
 
     def needed_key(self, spec: ModelSpec, keys: Keys) -> Need | None:
@@ -109,11 +123,27 @@ class Permissions:
     def needs(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> list[Need]:
         """All that a recipe which stood in `folder` would do and that is to be asked for, in a fixed order."""
         needs = [self.needed_key(each, keys) for spec in models_of(recipe) for each in spec.each]
+        needs.append(self.needed_command(recipe.cluster))
         if of_paths:
             needs += [self.needed_path(path, folder) for path in read_by(recipe.inputs, models_of(recipe))]
             if recipe.export.path:
                 needs.append(self.needed_path(recipe.export.path, folder, "writes"))
         return list(dict.fromkeys(filter(None, needs)))
+
+    def needed_command(self, cluster: Cluster | None) -> Need | None:
+        """What is to be asked before a cluster's nodes run the command of a recipe."""
+        if cluster is None or cluster.command in self._commands():
+            return None
+        where = {LOCAL: "this machine", AUTO: "the cluster of this machine"}
+        return Need("runs", cluster.command, where.get(cluster.address, cluster.address))
+
+    def check_command(self, cluster: Cluster) -> None:
+        """Raises NotAllowed for a command that nobody allowed."""
+        if need := self.needed_command(cluster):
+            raise NotAllowed(
+                f"This recipe {need.sentence}, which was never allowed here. Allow it on the command line with {need.option}.",
+                terminal=f"If that is meant, add: {need.option}",
+            )
 
     def check(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> None:
         """Raises NotAllowed where something is to be asked for first."""
@@ -128,14 +158,27 @@ class Permissions:
         self.allow(Need("reads", str(_resolved(path))) for path in read_by(inputs, specs))
 
     def _kept(self) -> tuple[set[tuple[str, str]], set[str]]:
-        """(variables with hosts, paths). A file that can't be read, or that somebody else can have written, allows nothing."""
+        """(variables with hosts, paths)."""
+        kept = self._read()
+        try:
+            return {(str(name), str(host)) for name, host in kept["keys"]}, set(map(str, kept["paths"]))
+        except (ValueError, KeyError, TypeError):
+            return set(), set()
+
+    def _commands(self) -> set[str]:
+        """Commands of clusters."""
+        commands = self._read().get("commands", [])
+        return set(map(str, commands)) if isinstance(commands, list) else set()
+
+    def _read(self) -> dict[str, Any]:
+        """What the file holds. One that can't be read, or that somebody else can have written, allows nothing."""
         try:
             if not is_private(self.path.lstat()):
-                return set(), set()
+                return {}
             kept: Any = json.loads(self.path.read_text(encoding="utf-8"))
-            return {(str(name), str(host)) for name, host in kept["keys"]}, set(map(str, kept["paths"]))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return set(), set()
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return kept if isinstance(kept, dict) else {}
 
 
 def models_of(recipe: Recipe) -> list[ModelSpec]:
@@ -149,14 +192,15 @@ def read_by(inputs: Inputs, specs: Iterable[ModelSpec]) -> list[str]:
     return [*([inputs.path] if inputs.path else []), *(name for name in named if name and exists(name))]
 
 
-def from_options(keys: Iterable[str], paths: Iterable[str | Path]) -> list[Need]:
-    """What --allow-key NAME=HOST and --allow-path say. Raises SettingsError."""
+def from_options(keys: Iterable[str], paths: Iterable[str | Path], commands: Iterable[str] = ()) -> list[Need]:
+    """What --allow-key NAME=HOST, --allow-path and --allow-command say. Raises SettingsError."""
     needs = []
     for pair in keys:
         name, _, host = pair.partition("=")
         if not name or not host:
             raise SettingsError(f"--allow-key takes NAME=HOST, as OPENAI_API_KEY=models.example.org (given: {pair!r}).")
         needs.append(Need("key", name.strip(), host_of(host if "://" in host else f"https://{host.strip()}")))
+    needs += [Need("runs", command) for command in commands]
     return [*needs, *(Need("reads", str(_resolved(str(path)))) for path in paths)]
 
 

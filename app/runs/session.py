@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.errors import RunError, StoreError
 from app.inputs import inputs
@@ -25,6 +26,9 @@ from tasks.errors import ClaywrightError, InputError, SettingsError
 from tasks.models.base import Endpoint
 from tasks.models.spec import ModelSpec
 
+if TYPE_CHECKING:
+    from tasks.cluster.replicas import Replicas
+
 
 @contextlib.asynccontextmanager
 async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> AsyncIterator[RunExecutor]:
@@ -43,7 +47,8 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
         )
     async with working_on(store, run) as hold:
         try:
-            execution = await asyncio.to_thread(prepare, workspace, run, recipe, what)
+            replicas = _replicas(workspace, recipe)
+            execution = await asyncio.to_thread(prepare, workspace, run, recipe, what, replicas)
             cost = costs(recipe, [recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else [])])
             working = await asyncio.to_thread(store.usage.begin, run.id, what)
             execution.engine.account = Account(recipe.budget, used_by(store, run, cost), cost)
@@ -71,8 +76,12 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
                 await noting
             finally:
                 engine.stop()
-                await engine.drain()  # what is on its way is paid for
-                await engine.close()
+                try:
+                    await engine.drain()  # what is on its way is paid for
+                    await engine.close()
+                finally:
+                    if replicas is not None:
+                        await replicas.close()
             note(last=True)
 
 
@@ -94,7 +103,18 @@ def writes(store: Store, run: Run, what: str) -> bool:
     return what != "rate" or counts.answered < counts.made or store.rows.any_failed(run.id)
 
 
-def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") -> RunExecutor:
+def _replicas(workspace: Workspace, recipe: Recipe) -> "Replicas | None":
+    """The replicas of a recipe's cluster, which start when they are first asked; None where it has none."""
+    if recipe.cluster is None or not (served := recipe.on_cluster):
+        return None
+    from tasks.cluster.replicas import Replicas
+
+    return Replicas(recipe.cluster, served[0].model, sum(spec.concurrency for spec in served), workspace.report)
+
+
+def prepare(
+    workspace: Workspace, run: Run, recipe: Recipe, what: str = "work", replicas: "Replicas | None" = None
+) -> RunExecutor:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
     if recipe.budget.given:
         recipe = _bounded(recipe)
@@ -104,7 +124,7 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
 
     def set_up(spec: ModelSpec, stage: str) -> Endpoint:
         try:
-            return endpoint(spec, settings, report, keys)
+            return endpoint(spec, settings, report, keys, replicas)
         except SettingsError as error:
             error.stage = stage
             raise
@@ -118,7 +138,10 @@ def prepare(workspace: Workspace, run: Run, recipe: Recipe, what: str = "work") 
         for server in servers_of(each):
             if server.warning:
                 report(server.warning)
-    return RunExecutor(store, run, recipe, Engine(store.call_cache), generator, responders, labeller)
+    engine = Engine(store.call_cache)
+    if replicas is not None:
+        replicas.stopping = lambda: engine.stopping
+    return RunExecutor(store, run, recipe, engine, generator, responders, labeller)
 
 
 def _bounded(recipe: Recipe) -> Recipe:

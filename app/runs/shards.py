@@ -39,7 +39,7 @@ _HOW_IT_IS_DRIVEN = (
     "urls", "key_env", "concurrency", "requests_per_minute", "tokens_per_minute", "timeout", "prompt_price", "completion_price",
 )  # fmt: skip
 """What of a model decides nothing about its answers."""
-_FOR_LATER = ("name", "checks", "budget", "review", "merge", "export", "embedder")
+_FOR_LATER = ("name", "checks", "budget", "review", "merge", "export", "embedder", "cluster")
 """What of a recipe decides neither rows nor ratings."""
 
 

@@ -33,7 +33,7 @@ from tasks import TASKS, Task
 from tasks.answering import Answers
 from tasks.engine.budget import Budget
 from tasks.errors import ClaywrightError, InputError, SettingsError
-from tasks.models.spec import ModelSpec
+from tasks.models.spec import CLUSTER, ModelSpec
 from tasks.row_shape import Field as RowField
 from tasks.settings import build
 from tasks.types import without_surrogates
@@ -44,6 +44,7 @@ ROLES = ("generator", "labeller")
 WITHOUT_ADDRESS = ("local", "scripted")
 """The presets that have no address and no key."""
 FIRST_ADDRESS = "More addresses are servers of one model: choose “Another address”, and give the first one as Address."
+ON_A_CLUSTER = "Its model is served on a cluster, which only the command line starts:"
 OWN_ADDRESS, TYPED = "url", "typed"
 """Choices that are no preset and no variable: an address of one's own, a key that is typed."""
 ROWS = {False: "approved", True: "unreviewed"}
@@ -242,11 +243,12 @@ def _choices(recipe: Recipe, aspects: Iterable[str]) -> list[str]:
 def fill_model(spec: ModelSpec) -> FormValues:
     """A model's part of the forms."""
     key, (url, *more) = spec.key_variable, spec.urls or (spec.url,)
+    preset = "" if spec.preset == CLUSTER else spec.preset  # the page starts no cluster: it asks for an address
     return {
         **{f.name: shown(getattr(spec, f.name)) for f in fields(ModelSpec)},
         "url": url,
         "urls": shown(tuple(more)),
-        "preset": spec.preset or OWN_ADDRESS,
+        "preset": preset or OWN_ADDRESS,
         "key_env": TYPED if url and key == variable_for(url) else key,
     }
 

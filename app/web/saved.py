@@ -129,9 +129,11 @@ def from_file(path: Path) -> tuple[FormValues, str]:
         raise SettingsError(f"{path.name} can't be read: {error.strerror}. Choose it again.") from error
     recipe = decoded(data, path.name, as_json=path.suffix.lower() == ".json")
     filled, input_path = form_values.fill(recipe), recipe.inputs.path
+    more = f"{form_values.ON_A_CLUSTER} claywright run {path.name}" if recipe.on_cluster else ""
     if not input_path or (expanded(input_path).is_absolute() and exists(input_path)):
-        return filled, ""
-    return {**filled, "inputs.path": ""}, f"Its input {Path(input_path).name} is not here: upload it on Generate."
+        return filled, more
+    lacking = f"Its input {Path(input_path).name} is not here: upload it on Generate."
+    return {**filled, "inputs.path": ""}, f"{lacking} {more}".strip()
 
 
 def models_of(filled: FormValues) -> dict[str, Any]:

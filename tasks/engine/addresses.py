@@ -132,7 +132,7 @@ class Addresses:
     def __post_init__(self) -> None:
         self.servers = [Server(e.limits.address, e, Health(Limiter(e.limits.concurrency))) for e in self.endpoints]
         self.name, self.template, self.timeout = self._first.name, self._first.template, self._first.timeout
-        self.earlier_identities = tuple(e.identity for e in self.endpoints)
+        self.earlier_identities = tuple(e.identity for e in self.endpoints if e.identity != self.identity)
 
     @property
     def _first(self) -> Endpoint:

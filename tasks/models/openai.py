@@ -144,7 +144,7 @@ class OpenAIEndpoint:
         self._key = key = (key or "").strip() or None
         if key and not (key.isascii() and key.isprintable()):
             raise SettingsError(f"The key for {self.name} holds characters that no key has. Copy it anew.")
-        self._seeded = PRESETS[spec.preset].seed if spec.preset else True
+        self._seeded = PRESETS[spec.preset].seed if spec.preset in PRESETS else True
         self.headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "claywright"}
         self.headers["Accept-Encoding"] = ENCODINGS
         self.headers |= {**_account(spec, self.url), **spec.headers, **self._authorization(key)}

@@ -14,6 +14,8 @@ OWN_FIELDS = ("model", "messages", "prompt", "stream")
 """Of a request: what a row shows must be what was asked."""
 LONGEST_NAME, LONGEST_URL, MOST_TOKENS = 500, 2_000, 10**7
 DEFAULT_TOKENS = 1024
+CLUSTER = "cluster"
+"""The preset of a model that is served on a cluster, as the recipe's table [cluster] says."""
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KEY_NAME = re.compile(r"(?:[A-Z0-9_]*_)?(?:KEY|TOKEN)|KEY_FOR_\w+")
 NOT_A_MODELS = re.compile(
@@ -42,7 +44,7 @@ class ModelSpec:
 
     title: ClassVar[str] = "model"
 
-    preset: str = setting("", "A known endpoint: " + ", ".join(PRESETS) + ".")
+    preset: str = setting("", "A known endpoint: " + ", ".join(PRESETS) + f"; {CLUSTER} for one that [cluster] starts.")
     url: str = setting(
         "", "Address of any OpenAI-compatible endpoint, up to and with /v1. It wins over the preset's.", label="Address"
     )
@@ -100,9 +102,12 @@ class ModelSpec:
     query: dict[str, str] = setting({}, "What stands behind the ? of the address, as api-version; never a key.")
 
     def __post_init__(self) -> None:
-        if self.preset and self.preset not in PRESETS:
+        if self.preset == CLUSTER:
+            self._check_on_cluster()
+        elif self.preset and self.preset not in PRESETS:
             raise SettingsError(
-                f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}; or give a url.", setting="preset"
+                f"There is no preset '{self.preset}'. Known: {', '.join(PRESETS)}, {CLUSTER}; or give a url.",
+                setting="preset",
             )
         if self.urls:
             self._check_urls()
@@ -239,6 +244,18 @@ class ModelSpec:
         if twice := next((address for address in addresses if addresses.count(address) > 1), ""):
             raise SettingsError(f"urls names {twice} twice. Name each server once.", setting="urls")
 
+    def _check_on_cluster(self) -> None:
+        if self.url or self.urls or self.key_env:
+            raise SettingsError(
+                f'A model with preset = "{CLUSTER}" is served by what [cluster] starts: leave out url, urls and key_env.',
+                setting="preset",
+            )
+        if not self.model or self.model.startswith("-"):
+            raise SettingsError(
+                f'A model with preset = "{CLUSTER}" needs its name, as its servers know it: give it as model.',
+                setting="model",
+            )
+
     @property
     def each(self) -> "tuple[ModelSpec, ...]":
         """The same model at each of its addresses; itself where it has one."""
@@ -251,7 +268,7 @@ class ModelSpec:
         The first of several.
         """
         url = self.urls[0] if self.urls else self.url
-        whole = url.partition("?")[0] or (PRESETS[self.preset].url if self.preset else "") or ""
+        whole = url.partition("?")[0] or (PRESETS[self.preset].url if self.preset in PRESETS else "") or ""
         return whole.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
 
     @property
@@ -266,7 +283,7 @@ class ModelSpec:
 
     @property
     def key_variable(self) -> str:
-        return self.key_env or (PRESETS[self.preset].key_env or "" if self.preset and not self.url else "")
+        return self.key_env or (PRESETS[self.preset].key_env or "" if self.preset in PRESETS and not self.url else "")
 
     @property
     def unpriced(self) -> "ModelSpec":
@@ -277,9 +294,13 @@ class ModelSpec:
     def identity(self) -> str:
         """Names the endpoint in the memo: its address, or the preset where the app serves it.
 
-        A model with several addresses is the same whichever they are, and in whatever order.
+        A model with several addresses is the same whichever they are, and in whatever order, and so it is on a cluster.
         """
-        return f"urls|{self.model}" if self.urls else f"{self.address or self.preset}|{self.model}"
+        return (
+            f"urls|{self.model}"
+            if self.urls or self.preset == CLUSTER
+            else f"{self.address or self.preset}|{self.model}"
+        )
 
 
 def _is_plain(value: object) -> bool:

@@ -38,7 +38,8 @@ def choose(act: Act) -> Done:
         run = act.state.run(act.text("id"))
         filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
         if act.word == "run":
-            return Done(run=run.id, row="", offset=0, fill=filled, own=run_switcher.CALM)
+            toast = f"{form_values.ON_A_CLUSTER} claywright run --resume {run.id}" if recipe_of(run).on_cluster else ""
+            return Done(run=run.id, row="", offset=0, fill=filled, own=run_switcher.CALM, toast=toast)
         message = f"A new run with the settings of {run.name}. Nothing is made yet."
         return replace(run_switcher.new_run(replace(act, filled=filled)), toast=message)
     match act.word:

@@ -507,7 +507,7 @@ def responders(view: RunView) -> Markup:
             if trial.ok
             else fragments.pill("off", "bad")
         )
-        where = spec.address or PRESETS[spec.preset].title
+        where = spec.address or (PRESETS[spec.preset].title if spec.preset in PRESETS else "on a cluster")
         if len(spec.urls) > 1:
             where += f" and {fragments.count(len(spec.urls) - 1, 'more address', 'more addresses')}"
         remove = fragments.button("Remove", act="drop", place=index)

@@ -1,0 +1,441 @@
+"""The replicas of a model on a Ray cluster, and how a call gets to one. The only module that imports Ray, and late.
+
+The process that makes the rows is Ray's driver and the only owner: an answer comes back to it by value, is remembered, then used.
+Nothing is put into Ray's object store, no reference is handed on, and no actor outlives the driver: with it go the replicas and
+their servers. Ray repeats no call (`max_task_retries=0`), it only makes a replica anew where one is gone (`max_restarts=-1`): the
+engine alone decides what is sent again.
+"""
+
+import asyncio
+import contextlib
+import math
+import os
+import re
+import secrets
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks.cluster.server import ModelServer, facts
+from tasks.cluster.settings import AUTO, LOCAL, Cluster, counted
+from tasks.errors import EndpointDown, ServerFault, SettingsError, Stopped, Unreachable
+from tasks.models.base import CONNECTING, Completion, Kind
+from tasks.models.openai import MOST_RECEIVED, OpenAIEndpoint
+from tasks.models.proxy import on_this_machine
+from tasks.models.spec import ModelSpec
+
+BEFORE_IMPORT = {
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else `uv run` would start workers in an environment of their own
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+TOKEN, TOKEN_FILE = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+SMALLEST_STORE = 80 * 2**20
+"""Bytes of Ray's object store, of which answers of the usual size need none."""
+PLACED_WITHIN = 30.0
+"""Seconds in which there has to be room for all replicas."""
+LOOK_EVERY = 0.5
+BEYOND = 5.0
+"""Seconds that a server gets beyond its caller's, so that it is the caller who says that the time is over."""
+MORE_AT_ONCE = 16
+"""Calls of a replica beside those to its model."""
+INSTALL = 'Install it: pip install "claywright[ray]".'
+MISSING = "Claywright is not installed on a node: install the same version with its extra 'ray' on all nodes"
+LONGEST_REASON = 300
+VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+
+
+class Replicas:
+    """A model's replicas on a cluster, which are started when the first of them is asked."""
+
+    def __init__(self, settings: Cluster, model: str, concurrency: int, say: Callable[[str], None]) -> None:
+        self.settings, self.model, self.concurrency, self.say = settings, model, concurrency, say
+        self.stopping: Callable[[], bool] = lambda: False
+        """True where nobody waits any longer for the start."""
+        self.actors: list[Any] = []
+        self._connection: Connection | None = None
+        self._group: Any = None
+        self._starting: asyncio.Task[None] | None = None
+
+    def endpoints(self, spec: ModelSpec) -> list["ReplicaEndpoint"]:
+        """One for each replica. Raises SettingsError where no cluster can be reached from here."""
+        check_usable(self.settings, os.environ)
+        return [ReplicaEndpoint(spec, self, number) for number in range(self.settings.replicas)]
+
+    async def started(self) -> None:
+        """Waits until all replicas answer. Raises EndpointDown or Stopped, the same for all who wait."""
+        if self._starting is None:
+            self._starting = asyncio.ensure_future(self._start())
+        await asyncio.shield(self._starting)
+
+    async def ask(self, number: int, *request: Any) -> Any:
+        """What replica `number` says to a request, as `ModelServer.ask` gives it. Raises Unreachable and ServerFault."""
+        import ray
+
+        if number >= len(self.actors):  # a call that outlived its run
+            raise Unreachable(f"Replica {number + 1} of {self.model} was stopped.")
+        reference = None
+        try:
+            reference = self.actors[number].ask.remote(*request)
+            return await reference
+        except asyncio.CancelledError:
+            with contextlib.suppress(ray.exceptions.RayError, TypeError, ValueError):
+                ray.cancel(reference)  # so that the server writes no answer for nobody
+            raise
+        except ray.exceptions.RayTaskError as error:
+            raise ServerFault(f"Replica {number + 1} of {self.model} failed ({_reason(error)}).") from error
+        except ray.exceptions.RayError as error:
+            raise Unreachable(f"Replica {number + 1} of {self.model} can't be reached ({_reason(error)}).") from error
+
+    async def close(self) -> None:
+        """Ends the replicas and their servers."""
+        self.stopping = lambda: True
+        if self._starting is not None:
+            await asyncio.gather(self._starting, return_exceptions=True)
+        if (connection := self._connection) is not None:
+            self._connection = None
+            await asyncio.to_thread(self._close, connection)
+
+    def _close(self, connection: "Connection") -> None:
+        import ray
+
+        with contextlib.suppress(ray.exceptions.RayError):
+            for actor in self.actors:
+                ray.kill(actor)
+            if self._group is not None:
+                ray.util.remove_placement_group(self._group)
+        self.actors, self._group = [], None
+        connection.close()
+
+    async def _start(self) -> None:
+        settings, where = self.settings, in_words(self.settings)
+        self.say(f"Starting {_replicas(settings.replicas)} of {self.model} on {where} ...")
+        self._connection = await asyncio.to_thread(connected, settings)
+        import ray
+
+        try:
+            check_room(settings, ray.nodes())
+            await self._place()
+            await self._wait_until_well()
+        except ray.exceptions.RayError as error:
+            raise EndpointDown(_not_started(self.model, where, error)) from error
+        self.say(f"{_replicas(settings.replicas).capitalize()} of {self.model} can be asked.")
+
+    async def _place(self) -> None:
+        """Reserves room for all replicas, and makes them there. Raises EndpointDown where others have it."""
+        import ray
+        from ray.util.placement_group import placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        settings = self.settings
+        self._group = placement_group([settings.share] * settings.replicas, strategy="SPREAD")
+        if not await asyncio.to_thread(self._group.wait, PLACED_WITHIN):
+            raise EndpointDown(
+                f"There was no room for {_replicas(settings.replicas)} on {in_words(settings)} within {PLACED_WITHIN:g} seconds: "
+                f"others use what they need, {settings.share_in_words} each. Wait for those, or lower replicas."
+            )
+        for number in range(settings.replicas):
+            strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=number)
+            actor = ray.remote(ModelServer).options(
+                num_cpus=settings.cpus_per_replica,
+                num_gpus=settings.gpus_per_replica,
+                scheduling_strategy=strategy,
+                max_restarts=-1,
+                max_task_retries=0,
+                max_concurrency=self.concurrency + MORE_AT_ONCE,
+            )
+            self.actors.append(actor.remote(settings, self.model, ends_with_it=True))
+
+    async def _wait_until_well(self) -> None:
+        waiting = {asyncio.ensure_future(self._well(number)) for number in range(len(self.actors))}
+        try:
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, timeout=LOOK_EVERY, return_when=asyncio.FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
+                if self.stopping():
+                    raise Stopped("Stopped before the cluster's replicas could be asked.")
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _well(self, number: int) -> None:
+        """Waits until a replica's server answers. Raises EndpointDown where it does not, or where other versions run there."""
+        actor = self.actors[number]
+        there = await actor.facts.remote()
+        if others := differing(there):
+            raise EndpointDown(
+                f"Node {there['host']} has {others}. Install the same on all nodes: claywright doctor --cluster lists them."
+            )
+        while (why := await actor.well.remote(LOOK_EVERY * 10)) == "starting":
+            pass
+        if why:
+            raise EndpointDown(f"Replica {number + 1} of {self.model} can't be started on node {there['host']}: {why}.")
+
+
+class ReplicaEndpoint(OpenAIEndpoint):
+    """One replica of a model: an OpenAI-compatible endpoint whose requests go to an actor, not to a socket."""
+
+    def __init__(self, spec: ModelSpec, replicas: Replicas, number: int) -> None:
+        super().__init__(spec, url=f"http://replica-{number + 1}/v1", identity=spec.identity)
+        self.limits = replace(self.limits, address=f"replica {number + 1}")
+        self._proxy = None
+        self._replicas, self._number = replicas, number
+
+    async def stream(
+        self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None]
+    ) -> Completion:
+        """The same as `send`: an answer comes whole."""
+        return await self.send(kind, body, draw)
+
+    async def models(self, within: float) -> object:
+        return await self.ask("/models", within=within)
+
+    async def ask(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        within: float = math.inf,
+    ) -> Any:
+        """Its time begins when the replica has started."""
+        await self._replicas.started()
+        return await super().ask(path, body, headers=headers, within=within)
+
+    async def _exchange(
+        self, address: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        from multidict import CIMultiDict  # of aiohttp, which is imported as late
+
+        parts = urlsplit(address)
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        method = "GET" if content is None else "POST"
+        request = (method, path, dict(headers), content, MOST_RECEIVED, self.timeout + BEYOND)
+        kind, *rest = await self._replicas.ask(self._number, *request)
+        if kind == "answered":
+            status, told, answer = rest
+            return status, CIMultiDict(told), answer
+        where = f"Replica {self._number + 1} of {self.name}"
+        raise ServerFault(f"{where} {rest[0]}.") if kind == "unread" else Unreachable(f"{where}: {rest[0]}.")
+
+
+# -- the cluster
+
+
+@dataclass(frozen=True)
+class Connection:
+    """This process as Ray's driver. `folder` holds what a cluster on this machine keeps while it is up."""
+
+    is_own: bool
+    folder: Path | None = None
+
+    def close(self) -> None:
+        """Leaves the cluster; one that was started for this process ends with that."""
+        import ray
+
+        if self.is_own:
+            ray.shutdown()
+        if self.folder is not None:
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node of a cluster: what it has, the versions that run there, and why those can't be told."""
+
+    name: str
+    cpus: float
+    gpus: float
+    versions: Mapping[str, str]
+    trouble: str = ""
+
+
+def check_usable(settings: Cluster, variables: Mapping[str, str]) -> None:
+    """Raises SettingsError where Ray is not installed, or where its token is missing for a cluster on other machines."""
+    if find_spec("ray") is None:
+        raise SettingsError(f"[cluster] needs Ray, which is not installed. {INSTALL}", setting="address")
+    host = settings.host
+    if not host or on_this_machine(f"http://{f'[{host}]' if ':' in host else host}"):
+        return
+    if not variables.get(TOKEN) and not variables.get(TOKEN_FILE) and not _token_file(variables).is_file():
+        raise SettingsError(
+            f"The cluster at {settings.address} is on another machine, where whoever reaches Ray can run anything: it needs a "
+            f"token. Start the cluster with RAY_AUTH_MODE=token, and set {TOKEN} or {TOKEN_FILE} here.",
+            setting="address",
+        )
+
+
+def connected(settings: Cluster) -> Connection:
+    """This process as a driver of the cluster. Raises EndpointDown with what to do about it."""
+    _check_port(settings)
+    os.environ.update(BEFORE_IMPORT)
+    folder = None
+    if settings.address == LOCAL:
+        folder = _local_folder()
+    else:
+        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # else it tries for a quarter of an hour
+    import ray
+
+    if ray.is_initialized():
+        return Connection(False)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    own: dict[str, Any] = {}
+    if folder is not None:
+        own = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE, "_temp_dir": str(folder)}
+        own["_node_ip_address"] = "127.0.0.1"  # else it listens to the network
+    connection = Connection(True, folder)
+    try:
+        ray.init(address=settings.address, **quiet, **own)
+    except (ray.exceptions.RayError, ImportError, OSError, RuntimeError, ValueError) as error:
+        connection.close()
+        raise EndpointDown(not_connected(settings, error)) from error
+    return connection
+
+
+def _local_folder() -> Path:
+    """A folder for what a cluster on this machine keeps, inside one of this user alone: Ray opens its own to everybody.
+
+    Its path is short, as those of sockets have to be. The token stands where Ray looks for it, and would leave it open to others.
+    """
+    if not os.environ.get(TOKEN) and not os.environ.get(TOKEN_FILE):
+        token = _token_file(os.environ)
+        token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        token.touch(0o600)
+        token.chmod(0o600)
+        if not token.read_text(encoding="utf-8").strip():
+            token.write_text(secrets.token_hex(32), encoding="ascii")
+    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None)) / "r"
+    folder.mkdir()
+    return folder
+
+
+def _token_file(variables: Mapping[str, str]) -> Path:
+    """Where Ray keeps a token that no variable names."""
+    return Path(variables.get("HOME") or "~").expanduser() / ".ray" / "auth_token"
+
+
+def _check_port(settings: Cluster) -> None:
+    """Raises EndpointDown where nothing listens at the address: Ray would try for long, and tell of each try."""
+    if not settings.host:
+        return
+    try:
+        socket.create_connection((settings.host, settings.port), CONNECTING).close()
+    except OSError as error:
+        raise EndpointDown(
+            f"The cluster at {settings.address} can't be reached ({error.strerror or error}). Was it started, with 'ray start "
+            "--head', is the address right?"
+        ) from error
+
+
+def check_room(settings: Cluster, nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raises EndpointDown where the nodes could never hold all replicas. `nodes` are as Ray tells them."""
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    room = sum(map(settings.room_on, alive))
+    if room >= settings.replicas:
+        return
+    total = " and ".join(counted(sum(has.get(name, 0) for has in alive), name) for name in ("GPU", "CPU"))
+    raise EndpointDown(
+        f"There is room for {room} of {_replicas(settings.replicas)} on {in_words(settings)}: each needs "
+        f"{settings.share_in_words} on one node, and all nodes together have {total}. Lower replicas or gpus_per_replica, or add "
+        "nodes."
+    )
+
+
+def nodes_of(settings: Cluster) -> list[Node]:
+    """The nodes of a cluster, each asked for its versions. Raises SettingsError or EndpointDown where it can't be reached."""
+    check_usable(settings, os.environ)
+    connection = connected(settings)
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    try:
+        alive = [node for node in ray.nodes() if node["Alive"]]
+        references = [
+            ray.remote(facts)
+            .options(
+                num_cpus=0,
+                max_retries=0,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
+            )
+            .remote()
+            for node in alive
+        ]
+        nodes = []
+        for node, reference in zip(alive, references, strict=True):
+            versions, trouble = {}, ""
+            try:
+                versions = ray.get(reference, timeout=PLACED_WITHIN)
+            except ray.exceptions.RayError as error:
+                trouble = MISSING if "No module named" in str(error) else _reason(error)
+            has = node["Resources"]
+            name = str(node.get("NodeManagerHostname") or node.get("NodeManagerAddress"))
+            nodes.append(Node(name, has.get("CPU", 0), has.get("GPU", 0), versions, trouble))
+        return nodes
+    finally:
+        connection.close()
+
+
+def differing(versions: Mapping[str, str]) -> str:
+    """What of a node's versions is other than here, as "Ray 2.1 (here 2.2)"; "" for nothing."""
+    own = facts()
+    others = [
+        name for name in ("python", "ray", "claywright") if _series(name, own[name]) != _series(name, versions[name])
+    ]
+    return ", ".join(f"{name.capitalize()} {versions[name] or 'not installed'} (here {own[name]})" for name in others)
+
+
+def _series(name: str, version: str) -> str:
+    """What has to be the same: of Python its first two numbers."""
+    return ".".join(version.split(".")[:2]) if name == "python" else version
+
+
+def in_words(settings: Cluster) -> str:
+    """The cluster as a sentence names it."""
+    known = {LOCAL: "a cluster on this machine", AUTO: "the cluster of this machine"}
+    return known.get(settings.address, f"the cluster at {settings.address}")
+
+
+def _replicas(number: int) -> str:
+    return "1 replica" if number == 1 else f"{number} replicas"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def not_connected(settings: Cluster, error: BaseException) -> str:
+    """Why this process can't be a driver of the cluster, and what to do about it."""
+    if versions := VERSIONS.findall(str(error)):
+        (ray_there, python_there), *_ = versions
+        own, where = facts(), _capital(in_words(settings))
+        here = f"here is Ray {own['ray']} with Python {own['python']}"
+        return f"{where} runs Ray {ray_there} with Python {python_there}, {here}: install the same versions here."
+    if isinstance(error, ImportError) or "ray[client]" in str(error):
+        return f'Ray needs more to reach {settings.address} from outside of the cluster: pip install "ray[client]".'
+    hint = (
+        "Was it started, with 'ray start --head'?"
+        if settings.address != LOCAL
+        else "Is there room in memory and in /tmp?"
+    )
+    return f"{_capital(in_words(settings))} can't be reached ({_reason(error)}). {hint}"
+
+
+def _not_started(model: str, where: str, error: BaseException) -> str:
+    if "No module named" in str(error):
+        return f"{MISSING}. 'claywright doctor --cluster' says where."
+    return f"The replicas of {model} could not be started on {where}: {_reason(error)}."
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in a line: Ray's errors are pages, and the last line of them tells most."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    chosen = lines[-1] if lines and "Traceback" in str(error) else lines[0] if lines else ""
+    return (chosen or type(error).__name__)[:LONGEST_REASON].rstrip(".")

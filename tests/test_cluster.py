@@ -1,0 +1,460 @@
+"""Models on a cluster: what is refused, what starts and watches a model server, and one real Ray of one node."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import workflow
+from app.api_keys import Keys
+from app.cli.doctor import examine_cluster
+from app.config import Settings, settings
+from app.recipe import Recipe, decoded, parse, to_toml
+from app.runs import shards
+from app.runs.endpoints import endpoint
+from app.runs.permissions import NotAllowed, Permissions
+from app.store.store import Store
+from app.web import form_values, saved
+from app.web.pages import header, models
+from app.web.tab_state import NEW_TAB
+from app.workspace import silent
+from tasks.cluster.replicas import (
+    ReplicaEndpoint,
+    Replicas,
+    check_room,
+    check_usable,
+    connected,
+    differing,
+    not_connected,
+)
+from tasks.cluster.server import TRIES, ModelServer, facts, free_port, server_environment
+from tasks.cluster.settings import Cluster
+from tasks.errors import EndpointDown, SettingsError, Unreachable
+from tasks.models.spec import ModelSpec
+from tests.conftest import ROOT, claywright
+from tests.make_endpoints import run
+from tests.make_endpoints import until as comes
+from tests.make_state import SOMEBODY, act, at_desk
+from tests.make_workspace import make_workspace
+from tests.serve_fake import calls, servers
+
+ROWS = 60
+FAKE = ROOT / "tests" / "serve_fake.py"
+MODEL = {"preset": "cluster", "model": "fake", "template": "chatml", "concurrency": 4}
+
+
+def command(folder: Path, latency: float = 0.0) -> str:
+    return f"{sys.executable} {FAKE} --port {{port}} --calls {folder} --latency {latency}"
+
+
+def recipe(cluster: dict[str, Any] | None = None, **tables: Any) -> Recipe:
+    named = {} if cluster is None else {"cluster": cluster}
+    return parse(
+        {"name": "many", "rows": ROWS, "seed": 7, "generator": MODEL, "task": {"kind": "magpie"}, **named, **tables}
+    )
+
+
+def until(true: Callable[[], bool], process: "subprocess.Popen[Any] | None" = None) -> None:
+    limit = time.monotonic() + 120
+    while not true() and (process is None or process.poll() is None) and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert true()
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+# -- settings
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"address": "elsewhere"}, 'address of a cluster is "local", "auto", or like ray://host:10001'),
+        ({"address": "http://host:6379"}, "address of a cluster"),
+        ({"address": "host:70000"}, "address of a cluster"),
+        ({"address": "ray://u:p@host:10001"}, "address of a cluster"),
+        ({"replicas": 0}, "replicas must be from 1 to 256"),
+        ({"replicas": 1.5}, "replicas"),
+        ({"gpus_per_replica": -1}, "gpus_per_replica must not be below 0"),
+        ({"gpus_per_replica": 1.5}, "above 1 it is a whole number"),
+        ({"gpus_per_replica": float("nan")}, "gpus_per_replica"),
+        ({"cpus_per_replica": float("inf")}, "cpus_per_replica"),
+        ({"gpus_per_replica": 0, "cpus_per_replica": 0}, "needs a part of a CPU or of a GPU"),
+        ({"start_timeout": 0}, "start_timeout must be above 0"),
+        ({"command": ""}, "needs {port}"),
+        ({"command": "vllm serve {model}"}, "needs {port}"),
+        ({"command": "{port}"}, "needs {port}"),
+        ({"command": "serve 'it --port {port}"}, "close each quotation mark"),
+        ({"command": "serve\n--port {port}"}, "a line of at most"),
+        ({"attach": ["http://one.example/v1"]}, "no setting 'attach'"),
+    ],
+)
+def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=r"^\[cluster\]") as raised:
+        recipe(values)
+    assert words in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("tables", "words"),
+    [
+        ({}, "add a table [cluster]"),
+        ({"cluster": {}, "labeller": {"preset": "cluster", "model": "other"}}, "names fake and other"),
+        ({"cluster": {}, "embedder": {"preset": "cluster", "model": "fake"}}, "[embedder] can't be on the cluster"),
+        ({"cluster": {}, "generator": {"preset": "cluster"}}, "needs its name"),
+        ({"cluster": {}, "generator": {"preset": "cluster", "model": "--host=0.0.0.0"}}, "needs its name"),
+        ({"cluster": {}, "generator": {**MODEL, "url": "http://a.example/v1"}}, "leave out url"),
+        ({"cluster": {}, "generator": {**MODEL, "urls": ["http://a.example/v1"]}}, "leave out url"),
+        ({"cluster": {}, "generator": {**MODEL, "key_env": "OWN_KEY"}}, "leave out url"),
+    ],
+)
+def test_models_that_do_not_go_with_a_cluster_are_refused(tables: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        recipe(**tables)
+    assert words in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_recipe_with_a_cluster_is_written_and_read_and_its_models_need_it() -> None:
+    whole = recipe({"replicas": 2, "gpus_per_replica": 0}, rating={"aspects": ["helpfulness"]})
+    text = to_toml(whole.dump())
+    assert parse(tomllib.loads(text)) == whole and decoded(text.encode(), "it", as_json=False) == whole
+    assert [spec.model for spec in whole.on_cluster] == ["fake", "fake"]  # it writes and rates
+    elsewhere = text.replace('preset = "cluster"', 'url = "http://127.0.0.1:1/v1"')
+    with pytest.raises(SettingsError, match="serves no model"):
+        decoded(elsewhere.encode(), "it", as_json=False)
+
+
+def test_a_model_on_a_cluster_is_the_one_at_several_addresses_whatever_the_cluster() -> None:
+    at_urls = ModelSpec(urls=("http://one.example/v1",), model="fake")
+    assert recipe({}).generator.identity == at_urls.identity
+    assert shards.digest(recipe({}), "") == shards.digest(recipe({"address": "auto", "replicas": 8}), "")
+
+
+def test_the_command_is_filled_word_by_word_and_read_by_no_shell() -> None:
+    settings = Cluster(command="serve '{model}' --name={model} --port {port} --json '{\"a\": 1}' $HOME")
+    model = "a; rm -rf / {port} 'b"
+    assert settings.arguments(model, 80) == [
+        "serve",
+        model,
+        f"--name={model}",
+        "--port",
+        "80",
+        "--json",
+        '{"a": 1}',
+        "$HOME",
+    ]
+
+
+# -- what a recipe may run
+
+
+def test_a_command_runs_only_where_it_was_allowed(store: Store) -> None:
+    whole, data = recipe({"gpus_per_replica": 0}), store.db.path.parent
+    assert whole.cluster is not None
+    permissions, here = Permissions(data), settings(data, {})
+    replicas = Replicas(whole.cluster, "fake", 4, silent)
+    (need,) = permissions.needs(whole, Keys())
+    assert need.sentence.startswith("runs the command 'vllm serve {model}") and "on this machine" in need.sentence
+    with pytest.raises(NotAllowed, match="which was never allowed here"):
+        permissions.check(whole, Keys())
+    with pytest.raises(NotAllowed, match="--allow-command"):
+        endpoint(whole.generator, here, silent, Keys(), replicas)
+    permissions.allow([need])
+    permissions.check(whole, Keys())
+    assert endpoint(whole.generator, here, silent, Keys(), replicas).identity == "urls|fake"
+    with pytest.raises(NotAllowed):
+        permissions.check_command(Cluster(command=f"{whole.cluster.command} --trust-remote-code"))
+    with pytest.raises(SettingsError, match="starts with a run"):
+        endpoint(whole.generator, here, silent, Keys())
+
+
+def test_a_server_inherits_neither_our_environment_nor_keys() -> None:
+    ours = {
+        "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "OPENAI_API_KEY",
+        "ARGILLA_API_KEY", "KEY_FOR_ONE_EXAMPLE", "GITHUB_TOKEN", "DB_PASSWORD", "CLAYWRIGHT_DATA", "CONDA_PREFIX",
+    }  # fmt: skip
+    its_own = {"PATH", "HOME", "HF_TOKEN", "HF_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONUNBUFFERED"}
+    assert server_environment(dict.fromkeys(ours | its_own, "x")).keys() == its_own
+
+
+def test_a_cluster_elsewhere_needs_a_token(tmp_path: Path) -> None:
+    for address in ("10.0.0.1:6379", "ray://head.example:10001", "[2001:db8::1]:6379"):
+        with pytest.raises(SettingsError, match="it needs a token"):
+            check_usable(Cluster(address=address), {"HOME": str(tmp_path)})
+        check_usable(Cluster(address=address), {"RAY_AUTH_TOKEN": "x"})
+        check_usable(Cluster(address=address), {"RAY_AUTH_TOKEN_PATH": "x"})
+    for address in ("local", "auto", "127.0.0.1:6379", "ray://localhost:10001", "[::1]:6379"):
+        check_usable(Cluster(address=address), {"HOME": str(tmp_path)})
+
+
+def test_too_few_gpus_are_said_at_once() -> None:
+    nodes = [{"Alive": True, "Resources": {"CPU": 8.0, "GPU": 1.0}}, {"Alive": True, "Resources": {"CPU": 8.0}}]
+    gone = {"Alive": False, "Resources": {"CPU": 8.0, "GPU": 8.0}}
+    check_room(Cluster(replicas=1), nodes)
+    check_room(Cluster(replicas=16, gpus_per_replica=0), nodes)
+    check_room(Cluster(replicas=4, gpus_per_replica=0.25), nodes)
+    with pytest.raises(EndpointDown) as raised:
+        check_room(Cluster(replicas=2), [*nodes, gone])
+    assert str(raised.value) == (
+        "There is room for 1 of 2 replicas on a cluster on this machine: each needs 1 GPU and 1 CPU on one node, and all nodes "
+        "together have 1 GPU and 16 CPUs. Lower replicas or gpus_per_replica, or add nodes."
+    )
+
+
+def test_other_versions_on_a_node_are_named() -> None:
+    own = facts()
+    assert differing({**own, "python": own["python"].rpartition(".")[0] + ".99"}) == ""
+    assert differing({**own, "python": "3.9.1", "claywright": ""}) == (
+        f"Python 3.9.1 (here {own['python']}), Claywright not installed (here {own['claywright']})"
+    )
+
+
+def test_why_a_cluster_can_not_be_joined_is_said_in_a_sentence() -> None:
+    own, there = facts(), Cluster(address="10.0.0.1:6379")
+    mismatch = (
+        "Version mismatch: The cluster was started with:\n    Ray: 2.40.0\n    Python: 3.9.1\n"
+        f"This process on node 10.0.0.2 was started with:\n    Ray: {own['ray']}\n    Python: {own['python']}\n"
+    )
+    assert not_connected(there, RuntimeError(mismatch)) == (
+        f"The cluster at 10.0.0.1:6379 runs Ray 2.40.0 with Python 3.9.1, here is Ray {own['ray']} with Python {own['python']}: "
+        "install the same versions here."
+    )
+    assert 'pip install "ray[client]"' in not_connected(there, ImportError("Ray Client requires grpcio"))
+    assert "can't be reached (no such host). Was it started" in not_connected(there, ConnectionError("no such host"))
+    taken = free_port()
+    with pytest.raises(
+        EndpointDown, match=rf"The cluster at 127\.0\.0\.1:{taken} can't be reached \(Connection refused\)"
+    ):
+        connected(Cluster(address=f"127.0.0.1:{taken}"))
+
+
+def test_a_doctor_of_clusters_says_what_is_none(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.toml"
+    plain.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
+    for named, words in ((str(plain), "has no table [cluster]"), ("elsewhere", "address of a cluster is")):
+        (finding,) = examine_cluster(named)
+        assert not finding.ok and words in finding.words
+
+
+# -- one model server
+
+
+class Alone(Replicas):
+    """A replica without Ray: its model server is asked in this process."""
+
+    def __init__(self, server: ModelServer) -> None:
+        super().__init__(server.settings, server.model, 4, silent)
+        self.server = server
+
+    async def _start(self) -> None:
+        while (why := await self.server.well(1.0)) == "starting":
+            pass
+        if why:
+            raise EndpointDown(why)
+
+    async def ask(self, number: int, *request: Any) -> Any:
+        return await self.server.ask(*request)
+
+    async def close(self) -> None:
+        await self.server.close()
+
+
+def alone(line: str, **more: Any) -> tuple[Alone, ReplicaEndpoint]:
+    replicas = Alone(ModelServer(Cluster(command=line, gpus_per_replica=0, **more), "fake"))
+    return replicas, ReplicaEndpoint(ModelSpec(preset="cluster", model="fake", timeout=5.0), replicas, 0)
+
+
+def test_a_replica_speaks_the_protocol_as_any_endpoint(tmp_path: Path) -> None:
+    async def doing() -> None:
+        replicas, replica = alone(command(tmp_path))
+        body = replica.request("chat", [{"role": "user", "content": "Hello"}], {})
+        answer = await replica.send("chat", body, 7)
+        assert answer.text and answer.prompt_tokens and calls(tmp_path)[0][2] == "7"
+        assert (await replica.probe()).models == ("fake",)
+        status, *_ = await replica._exchange(f"{replica.url}/nothing", b"{}", {})
+        assert status == 404
+        assert (await replicas.server.ask("GET", "/v1/models", {}, None, 10, 5.0))[0] == "unread"
+        await replicas.close()
+        with pytest.raises(Unreachable, match="its server was stopped"):
+            await replica.send("chat", body, 8)
+
+    run(doing())
+
+
+def test_a_server_that_is_killed_says_so_and_is_not_waited_for(tmp_path: Path) -> None:
+    async def doing() -> None:
+        replicas, replica = alone(command(tmp_path, latency=30))
+        await replicas.started()
+        body = replica.request("complete", "Hello", {})
+        asking = asyncio.ensure_future(replica.send("complete", body, 7))
+        await comes(lambda: bool(calls(tmp_path)))
+        os.kill(servers(tmp_path)[0], signal.SIGKILL)
+        with pytest.raises(Unreachable, match=r"Replica 1 of fake: its server ended"):
+            await asking
+        with pytest.raises(Unreachable, match="its server ended"):
+            await replica.send("complete", body, 8)
+        await replicas.close()
+
+    run(doing())
+
+
+def test_a_server_that_can_not_start_says_its_last_lines() -> None:
+    script = "import sys; print('CUDA out of memory'); sys.exit(3)"
+
+    async def doing() -> None:
+        replicas, replica = alone(f'{sys.executable} -c "{script}" {{port}}')
+        with pytest.raises(EndpointDown) as raised:
+            await replica.send("complete", {"prompt": "Hello"}, 7)
+        assert str(raised.value) == (
+            f"its server ended with code 3 while it started, {TRIES} times; its last lines: CUDA out of memory"
+        )
+        await replicas.close()
+        replicas, replica = alone("no-such-program --port {port}")
+        with pytest.raises(EndpointDown, match="no-such-program: No such file or directory"):
+            await replicas.started()
+        await replicas.close()
+        replicas, replica = alone(f'{sys.executable} -c "import time; time.sleep(600)" {{port}}', start_timeout=0.3)
+        with pytest.raises(EndpointDown, match=r"did not answer within 0\.3 seconds and said nothing"):
+            await replicas.started()
+        await replicas.close()
+
+    run(doing())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+def test_a_server_and_its_children_end_with_their_replica(tmp_path: Path) -> None:
+    """Also by kill -9, of the replica or of what watches the server."""
+    child = f"import subprocess, sys; subprocess.run([sys.executable, {str(FAKE)!r}, *sys.argv[1:]])"
+    parent = tmp_path / "parent.py"
+    parent.write_text(child, encoding="utf-8")
+    owner = (
+        "import sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from tasks.cluster.server import ModelServer\nfrom tasks.cluster.settings import Cluster\n"
+        "server = ModelServer(Cluster(command=sys.argv[2]), 'fake')\n"
+        "while server.state == 'starting': time.sleep(0.02)\n"
+        "print(server._process.pid, flush=True)\ntime.sleep(600)"
+    )
+    for killed in ("replica", "supervisor"):
+        folder = tmp_path / killed
+        folder.mkdir()
+        line = f"{sys.executable} {parent} --port {{port}} --calls {folder}"
+        if killed == "supervisor":  # the kernel ends the server itself, whose children are its own matter
+            line = command(folder)
+        with subprocess.Popen(
+            [sys.executable, "-c", owner, str(ROOT), line], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            supervisor = int(process.stdout.readline())
+            (server,) = servers(folder)
+            assert is_alive(server)
+            os.kill(process.pid if killed == "replica" else supervisor, signal.SIGKILL)
+            until(lambda pid=server: not is_alive(pid))  # type: ignore[misc]
+            process.kill()
+
+
+# -- the page
+
+
+def test_the_page_says_that_a_cluster_is_for_the_command_line(tmp_path: Path, store: Store, here: Settings) -> None:
+    file = tmp_path / "many.toml"
+    file.write_text(to_toml(recipe({"replicas": 2}).dump()), encoding="utf-8")
+    filled, sentence = saved.from_file(file)
+    assert sentence == "Its model is served on a cluster, which only the command line starts: claywright run many.toml"
+    assert (filled["generator.preset"], filled["generator.model"]) == (form_values.OWN_ADDRESS, "fake")
+    with pytest.raises(form_values.FormError, match="The address is missing"):
+        form_values.model_of(form_values.part(filled, "generator"), "generator")
+    with at_desk(store, here) as desk:
+        workspace = make_workspace(store)
+        made = workflow.start(workspace, recipe({"replicas": 2}))
+        done = header.choose(act(desk, {"act": "run", "id": made.id}))
+        assert done.toast.endswith(f"only the command line starts: claywright run --resume {made.id}")
+        answering = recipe({}, generator={"preset": "scripted"}, responders=[MODEL], labeller={"preset": "scripted"})
+        desk.keep(SOMEBODY, form_values.fill(answering))
+        view = desk.look(SOMEBODY, made.id, NEW_TAB)
+        assert "on a cluster" in models.responders(view)
+        with pytest.raises(form_values.FormError, match="which only the command line starts"):
+            form_values.recipe_from(view.filled)
+
+
+# -- Ray
+
+
+def test_a_run_without_a_cluster_imports_nothing_of_ray(tmp_path: Path) -> None:
+    code = (
+        "import sys; from app.cli.main import main\n"
+        "try: main()\nexcept SystemExit as error: assert not error.code, error\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'ray'])"
+    )
+    file = tmp_path / "plain.toml"
+    file.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
+    words = [sys.executable, "-c", code, "--data", str(tmp_path / "data"), "run", str(file), "--no-push"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
+
+
+def worked(data: Path, *words: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [*claywright(), "--data", str(data), "run", *words, "--no-push", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Ray is for clusters of Linux machines")
+def test_a_run_on_a_cluster_of_one_node_outlives_a_killed_server(tmp_path: Path) -> None:
+    """A server of two is killed in mid-run: every row comes, only calls in flight are repeated, and a resume asks nothing."""
+    came = tmp_path / "calls"
+    came.mkdir()
+    cluster = {
+        "replicas": 2, "gpus_per_replica": 0, "cpus_per_replica": 0.25, "command": command(came, latency=0.1),
+    }  # fmt: skip
+    file = tmp_path / "many.toml"
+    file.write_text(to_toml(recipe(cluster).dump()), encoding="utf-8")
+    words = [*claywright(), "--data", str(tmp_path / "data"), "run", str(file), "--as", "many", "--no-push", "--json"]
+    words += ["--allow-command", str(cluster["command"])]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        until(lambda: len(calls(came)) >= ROWS // 2, process)
+        os.kill(servers(came)[0], signal.SIGKILL)
+        out, complaint = process.communicate()
+    assert process.returncode == 0, complaint
+    result = json.loads(out.splitlines()[-1])
+    assert result["counts"]["answered"] == ROWS and not result["failures"]
+    assert "Starting 2 replicas of fake on a cluster on this machine" in complaint
+    answered = Counter(calls(came, "answered"))
+    lost = sum(Counter(calls(came)).values()) - sum(answered.values())
+    assert lost <= MODEL["concurrency"]  # type: ignore[operator]
+    assert sum(answered.values()) - len(answered) <= MODEL["concurrency"]  # type: ignore[operator]
+    with Store(tmp_path / "data") as store:
+        served = {each.server: each.answered for each in store.usage.served("many")}
+    assert served.keys() == {"replica 1", "replica 2"} and sum(served.values()) == result["calls"]["answered"]
+    until(lambda: not any(map(is_alive, servers(came))))  # they end with the run
+    listed = subprocess.run(
+        [*claywright(), "doctor", "--cluster", str(file), "--json"], capture_output=True, text=True, check=False
+    )
+    node, room = json.loads(listed.stdout)["findings"]
+    assert listed.returncode == 0 and node["ok"] and f"Ray {facts()['ray']}, Claywright" in node["words"]
+    assert room["ok"] and "a replica needs 0.25 CPUs" in room["words"]
+    before = len(calls(came))
+    again = worked(tmp_path / "data", str(file), "--as", "again")
+    assert again["counts"]["answered"] == ROWS and again["calls"]["sent"] == 0
+    assert len(calls(came)) == before
