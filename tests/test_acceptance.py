@@ -144,7 +144,10 @@ def test_a_row_that_changed_since_needs_somebody_again(tmp_path: Path) -> None:
         accept(store, run, "ann", RISK)
         row, other = [row for row in evidence_of(store, run).population.ids if row not in audit][:2]
         assert store.review_queue.following(run.id, 500) == []
+        before = store.acceptances.last(run.id)
         edit(store, row, "Another river.")
+        after = store.acceptances.last(run.id)
+        assert before is not None and after is not None and after.rows == before.rows - 1
         judged = judged_of(store, run, [row, other])
         assert (judged[row].guarantee, judged[row].decision) == (None, None) and judged[
             other

@@ -262,6 +262,7 @@ def test_from_an_error_at_its_field_to_the_end_of_a_run(app: App, browser: Brows
             curator.choose(f"{role}-preset", "Another address")
         curator.write("generator-url", "")
         curator.tab("Generate")
+        expect(page.locator("#answers-n input")).to_have_value("")  # a number that nobody gave is none, not 0
         curator.write("name", name)
         page.locator("#task").get_by_text("Text generation").click()
         page.locator("#source").get_by_label("Paste").click()

@@ -366,3 +366,28 @@ def test_a_run_that_is_no_draft_or_was_sent_is_never_replaced(tmp_path: Path, st
     store.pushes.begin_push(fresh.id, "http://a", "d", "rivers", "w", 1, "")
     other = draft_run(Workspace(here, store), replace(made, seed=5), fresh)
     assert {run.id for run in store.runs.all()} == {worked.id, fresh.id, other.id} and other.seed == 5
+
+
+def test_what_was_said_while_a_queue_is_refreshed_is_looked_at_too(
+    jobs: Jobs, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A last verdict may be the one that ends an acceptance."""
+    run = store.runs.create("r", "r", "me", "{}", 7, "")
+    looks: list[threading.Event] = []
+
+    def refreshed(store: Store, run: Run) -> None:
+        looks.append(threading.Event())
+        assert looks[-1].wait(60)
+
+    monkeypatch.setattr("app.web.jobs.is_due", lambda store, run: True)
+    monkeypatch.setattr("app.web.jobs.refresh", refreshed)
+    jobs.refresh_queue(run)
+    until(lambda: len(looks) == 1)
+    jobs.refresh_queue(run)
+    jobs.refresh_queue(run)
+    assert len(looks) == 1
+    looks[0].set()
+    until(lambda: len(looks) == 2)
+    looks[1].set()
+    until(lambda: not jobs._refreshed)
+    assert len(looks) == 2

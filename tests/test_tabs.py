@@ -261,6 +261,9 @@ def test_a_page_is_told_only_what_it_does_not_hold_already(sync: TabSync) -> Non
         ("top", panel, lambda view: gr.update(value=Markup(""), visible=False)),
     ]
     sync.board.form.fields["name"].value = sync.state.usual["name"]
+    told = sync.load(page(sync, "0").request)
+    assert told[sync.board.form.fields["rows"]] == sync.state.usual["rows"]
+    assert "rows" not in sync.built_fields  # a number without a value begins at 0 in the browser
     told = sync.load(page(sync, "1").request)
     assert button not in told and told[panel] == gr.update(visible=False)
     assert sync.board.form.fields["name"] not in told

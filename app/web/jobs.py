@@ -161,7 +161,8 @@ class Jobs:
         self.settings = settings
         self.inputs = KnownInputs()
         self._jobs: dict[str, Job] = {}
-        self._ordering: set[str] = set()
+        self._refreshed: dict[str, bool] = {}
+        """The runs whose queue is being refreshed; True for those of which people said something since that began."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._guard = threading.Lock()
         self._closed = False
@@ -242,16 +243,25 @@ class Jobs:
         return self._start(run, "push", lambda job: asyncio.to_thread(send, job))
 
     def refresh_queue(self, run: Run) -> None:
-        """Puts the queue in order beside the page, where enough was answered since it was done last; once at a time."""
-        if run.id in self._ordering or not is_due(self.store, run):
-            return
-        self._ordering.add(run.id)
+        """Puts the queue in order beside the page, where enough was answered since it was done last, and looks whether an
+        acceptance still stands; once at a time, and once more where people said something meanwhile.
+        """
+        with self._guard:
+            if run.id in self._refreshed:
+                self._refreshed[run.id] = True
+                return
+            if not is_due(self.store, run):
+                return
+            self._refreshed[run.id] = False
 
         def order() -> None:
             try:
                 refresh(self.store, run)
             finally:
-                self._ordering.discard(run.id)
+                with self._guard:
+                    is_behind = self._refreshed.pop(run.id)
+            if is_behind:
+                self.refresh_queue(run)
 
         asyncio.run_coroutine_threadsafe(self._begin(_quietly(asyncio.to_thread(order))), self._loop)
 

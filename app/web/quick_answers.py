@@ -24,13 +24,13 @@ class QuickAnswers:
             await self.app(scope, receive, send)
             return
         scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
-        if scope["method"] != "GET" or scope["path"] != "/" or b"deep_link" in scope.get("query_string", b""):
+        if scope["method"] != "GET" or scope["path"] != "/":
             await self.app(scope, receive, send)
             return
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
         answer = self._pages.get(host)
         if answer is None:
-            answer = await self._answer(scope, receive)
+            answer = await self._answer({**scope, "query_string": b""}, receive)  # no query changes what is kept
             if answer[0]["status"] == 200 and len(self._pages) < MOST_ADDRESSES:
                 self._pages[host] = answer
         for message in answer:  # whose headers are added to on their way

@@ -5,7 +5,7 @@ version that it applied last. Every answer holds only what differs from what the
 
     browser                                          app (TabSync)
       load  -----------------------------------------> run and page of the address, forms as they were left
-            <------ all of header and page, version 1
+            <------ what of header and page is not as it was built, version 1
       poll, every POLL_... seconds  -----------------> how things stand now
             <------ parts and fields that differ, version n+1; nothing where nothing does
       change: one field  ----------------------------> kept for the browser, if it can be
@@ -75,7 +75,7 @@ BUILT_PROPERTIES = (
     "interactive",
     "lines",
 )
-"""What parts change while the page is open, as components have it at first."""
+"""The properties of parts that change while the page is open, by their names in components."""
 JUST_AFTER = 2.0
 """Seconds."""
 REMEMBERED_VERSIONS = 60
@@ -193,6 +193,7 @@ class TabSync:
 
     def connect(self, demo: gr.Blocks, opened: Mapping[str, gr.Tab]) -> None:
         """Hangs the handlers below on the events of the page."""
+        self._build_as_usual()
         fields = self.board.form.fields
         tab_state = [self.run, self.page, self.base_version]
         parts = [component for _, component, _ in self.board.shows]
@@ -213,6 +214,19 @@ class TabSync:
             outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
             action.event(self.on_action(action), inputs, outputs, trigger_mode=often, **quiet)
+
+    def _build_as_usual(self) -> None:
+        """Parts that show nothing of a new run are out of the page from the start, and fields hold what they usually hold.
+
+        So a visit is told of few of them.
+        """
+        view = self.state.look("", "")
+        for _, part, show in self.board.shows:
+            if isinstance(part, gr.HTML):
+                part.visible = bool(show(view)["visible"])
+        for name, component in self.board.form.fields.items():
+            if isinstance(component, gr.Textbox | gr.Number):
+                component.value = self.state.usual.get(name, component.value)
 
     # -- what a tab is given
 
@@ -346,16 +360,19 @@ class TabSync:
 
     @cached_property
     def built_fields(self) -> form_values.FormValues:
-        """What the fields hold in a page that was only just opened: the browser takes long for each that it is told again."""
+        """The values that fields have in a page that was only just opened: the browser takes long for each that it is told again.
+
+        Without those that are None, which Gradio leaves out of its page: a number begins at 0 there.
+        """
         components: Mapping[str, Any] = self.board.form.fields
-        return {name: component.value for name, component in components.items()}
+        return {name: component.value for name, component in components.items() if component.value is not None}
 
     @cached_property
     def built_parts(self) -> dict[int, dict[str, str]]:
         """The properties that each part has in such a page, as `Tab.sent_parts` has them."""
         parts = enumerate(component for _, component, _ in self.board.shows)
         return {
-            number: {name: _hash(getattr(part, name)) for name in BUILT_PROPERTIES if hasattr(part, name)}
+            number: {name: _hash(v) for name in BUILT_PROPERTIES if (v := getattr(part, name, None)) is not None}
             for number, part in parts
         }
 

@@ -253,7 +253,7 @@ def _is_proven(population: Population, known: Sequence[Answer], features: "Float
 
 
 def reason_of(order: ReviewOrder, population: Population, row: str) -> str:
-    """What moved a row up most in a learned order, in words; "" for what its ratings say already, and in any other order."""
+    """The feature that moved a row up most in a learned order, in words; "" for what its ratings say, and in any other order."""
     if order.method != "learned" or row in order.random_rows:
         return ""
     return _reason(order.leading.get(row, CONTRADICTION), population, population.index[row])

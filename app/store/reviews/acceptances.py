@@ -89,9 +89,10 @@ class Acceptances:
         return bool(done)
 
     def last(self, run_id: str) -> KeptAcceptance | None:
-        """The newest acceptance of a run, whether it stands or was withdrawn."""
+        """The newest acceptance of a run, whether it stands or was withdrawn; its rows without those that changed since."""
         rows = self.db.all(
-            "SELECT acceptances.*, (SELECT count(*) FROM accepted WHERE acceptance=acceptances.id) rows FROM acceptances"
+            "SELECT acceptances.*, (SELECT count(*) FROM accepted JOIN rows ON rows.id=row WHERE acceptance=acceptances.id"
+            " AND (withdrawn IS NOT NULL OR rows.content_hash=accepted.content_hash)) rows FROM acceptances"
             " WHERE run=? ORDER BY id DESC LIMIT 1", run_id,
         )  # fmt: skip
         if not rows:

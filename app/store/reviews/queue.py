@@ -43,7 +43,7 @@ class QueueOrder:
     random: frozenset[str]
     """The rows that stand in it by chance."""
     reasons: Mapping[str, str]
-    """What moved the next rows up most, in words; "" where their ratings say it."""
+    """Why the next rows are where they are, in words; "" where their ratings say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ The secret is a file that its owner alone can read. The address that is printed 
 browser that comes with that token gets a signed cookie, and every request but `/healthz` is checked for it: cookies are shared
 by all ports of a machine and sent by whoever likes, so that one which is not signed says nothing.
 
-Each piece is an ASGI application around the next one: `Headers(Webhook(TrustedHost(Gate(app))))`.
+Each piece is an ASGI application around the next one: `Headers(Webhook(TrustedHost(Gate(UploadRecorder(QuickAnswers(app))))))`.
 """
 
 import contextlib
