@@ -179,6 +179,44 @@ def test_models_are_kept_in_sets_with_their_prices(app: App, browser: Browser) -
         assert calm(curator)
 
 
+def test_a_model_at_several_addresses(app: App, browser: Browser) -> None:
+    """The others stand under More, one a line; a wrong one is named, and the recipe holds all of them."""
+    with (
+        FakeOpenAI() as first,
+        FakeOpenAI() as second,
+        FakeOpenAI(model="another") as lacks,
+        person(browser) as curator,
+    ):
+        page = curator.page
+        curator.fresh(app.url)
+        curator.tab("Models")
+        curator.choose("generator-preset", "Another address")
+        curator.write("generator-url", first.url)
+        curator.write("generator-model", "fake")
+        card = page.locator(".card", has=page.locator("#generator-preset"))
+        card.get_by_text("More", exact=True).click()
+        more = page.get_by_label("More addresses").locator("visible=true").first
+        expect(more).to_be_visible()
+        curator.write("generator-urls", first.url)
+        expect(more).to_have_attribute("aria-invalid", "true")
+        expect(page.locator(f"#{more.get_attribute('aria-describedby')}")).to_contain_text("twice")
+        curator.write("generator-urls", f"{second.url}\n{lacks.url}")
+        expect(more).not_to_have_attribute("aria-invalid", "true")
+        curator.press("test-generator")
+        curator.wait(f"{lacks.url} does not serve fake, it serves another.")
+        curator.write("generator-urls", second.url)
+        curator.press("test-generator")
+        expect(card.locator(".badges").first).to_be_visible()
+        assert first.calls
+        page.set_viewport_size({"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.set_viewport_size({"width": 1440, "height": 900})
+        page.locator(".tools").get_by_role("button", name="Recipe", exact=True).first.click()
+        recipe = tomllib.loads(page.locator("#drawer pre").first.inner_text())
+        assert recipe["generator"]["urls"] == [first.url, second.url]
+        assert calm(curator)
+
+
 def test_numbers_and_exports(app: App, run: Run, browser: Browser, tmp_path: Path) -> None:
     with person(browser, accept_downloads=True) as curator:
         page = curator.page

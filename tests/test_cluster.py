@@ -1,11 +1,16 @@
 """Models on a cluster: what is refused, what starts and watches a model server, and one real Ray of one node."""
 
 import asyncio
+import contextlib
+import ipaddress
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from collections import Counter
@@ -28,25 +33,23 @@ from app.web import form_values, saved
 from app.web.pages import header, models
 from app.web.tab_state import NEW_TAB
 from app.workspace import silent
-from tasks.cluster.replicas import (
-    ReplicaEndpoint,
-    Replicas,
-    check_room,
-    check_usable,
-    connected,
-    differing,
-    not_connected,
-)
+from tasks.cluster.address import check_answers, check_usable
+from tasks.cluster.local_folder import local_folder, remove_stale
+from tasks.cluster.presence import HEAD, LEFT, NODE, lost
+from tasks.cluster.replicas import Connection, ReplicaEndpoint, Replicas, check_room, differing, joined, not_connected
 from tasks.cluster.server import TRIES, ModelServer, facts, free_port, server_environment
 from tasks.cluster.settings import Cluster
-from tasks.errors import EndpointDown, SettingsError, Unreachable
+from tasks.engine.addresses import Addresses
+from tasks.errors import EndpointDown, ServerFault, SettingsError, Unreachable
 from tasks.models.spec import ModelSpec
+from tests.bench.meter import tree
 from tests.conftest import ROOT, claywright
-from tests.make_endpoints import run
+from tests.make_endpoints import Remembered, engine, others_run, run
 from tests.make_endpoints import until as comes
 from tests.make_state import SOMEBODY, act, at_desk
 from tests.make_workspace import make_workspace
 from tests.serve_fake import calls, servers
+from tests.servers import FakeOpenAI
 
 ROWS = 60
 FAKE = ROOT / "tests" / "serve_fake.py"
@@ -77,6 +80,25 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def listening(pid: int) -> dict[int, str]:
+    """The address at which a process and its children listen, by port."""
+    links = [link for each in tree(pid) for link in sorted(Path(f"/proc/{each}/fd").glob("*"))]
+    sockets = set[str]()
+    for link in links:
+        with contextlib.suppress(OSError):
+            sockets.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
+    found = dict[int, str]()
+    for line in [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]:
+        _, local, _, state, *rest = line.split()
+        if state == "0A" and rest[5] in sockets:  # it listens
+            address, _, port = local.partition(":")
+            words = [bytes.fromhex(address[start : start + 8])[::-1] for start in range(0, len(address), 8)]
+            ip = ipaddress.ip_address(b"".join(words))
+            mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+            found[int(port, 16)] = str(mapped or ip)
+    return found
 
 
 # -- settings
@@ -199,6 +221,8 @@ def test_a_cluster_elsewhere_needs_a_token(tmp_path: Path) -> None:
             check_usable(Cluster(address=address), {"HOME": str(tmp_path)})
         check_usable(Cluster(address=address), {"RAY_AUTH_TOKEN": "x"})
         check_usable(Cluster(address=address), {"RAY_AUTH_TOKEN_PATH": "x"})
+    with pytest.raises(SettingsError, match=r"The cluster at 10\.0\.0\.1:6379 is on another machine"):
+        check_usable(Cluster(address="auto"), {"HOME": str(tmp_path), "RAY_ADDRESS": "10.0.0.1:6379"})
     for address in ("local", "auto", "127.0.0.1:6379", "ray://localhost:10001", "[::1]:6379"):
         check_usable(Cluster(address=address), {"HOME": str(tmp_path)})
 
@@ -237,11 +261,31 @@ def test_why_a_cluster_can_not_be_joined_is_said_in_a_sentence() -> None:
     )
     assert 'pip install "ray[client]"' in not_connected(there, ImportError("Ray Client requires grpcio"))
     assert "can't be reached (no such host). Was it started" in not_connected(there, ConnectionError("no such host"))
-    taken = free_port()
-    with pytest.raises(
-        EndpointDown, match=rf"The cluster at 127\.0\.0\.1:{taken} can't be reached \(Connection refused\)"
-    ):
-        connected(Cluster(address=f"127.0.0.1:{taken}"))
+
+
+def test_what_is_not_ray_is_told_before_ray_is_asked() -> None:
+    with pytest.raises(EndpointDown, match=r"The cluster at \S+ can't be reached \(Connection refused\)"):
+        check_answers(Cluster(address=f"127.0.0.1:{free_port()}"))
+    with FakeOpenAI() as server, pytest.raises(EndpointDown, match=r"^What listens at \S+ is not Ray\."):
+        check_answers(Cluster(address=server.url.split("/")[2]))
+    with socket.create_server(("127.0.0.1", 0)) as silent_server:
+        port = silent_server.getsockname()[1]
+        with pytest.raises(EndpointDown, match=r"^What listens at \S+ is not Ray\."):
+            check_answers(Cluster(address=f"ray://127.0.0.1:{port}"), within=0.1)
+
+
+def test_a_cluster_that_lets_nobody_in_is_given_up_and_left_again() -> None:
+    over, left = threading.Event(), threading.Event()
+
+    class Late(Connection):
+        def close(self) -> None:
+            left.set()
+
+    with pytest.raises(EndpointDown, match=r"The cluster at a:1 did not answer within 0\.01 seconds\. Is it up"):
+        joined(Cluster(address="a:1"), Late(True), over.wait, 0.01)
+    assert not left.is_set()
+    over.set()
+    assert left.wait(60)
 
 
 def test_a_doctor_of_clusters_says_what_is_none(tmp_path: Path) -> None:
@@ -250,6 +294,34 @@ def test_a_doctor_of_clusters_says_what_is_none(tmp_path: Path) -> None:
     for named, words in ((str(plain), "has no table [cluster]"), ("elsewhere", "address of a cluster is")):
         (finding,) = examine_cluster(named)
         assert not finding.ok and words in finding.words
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Ray is for clusters of Linux machines")
+def test_folders_of_clusters_whose_owner_was_killed_are_removed_at_the_next_start(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from tasks.cluster.local_folder import local_folder\n"
+        "print(local_folder(Path(sys.argv[1])).path, flush=True); time.sleep(600)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        left = Path(process.stdout.readline().strip())
+        (left / "r" / "session").mkdir()
+        (left / "r" / "session" / "log").write_text("x")
+        (strange := tmp_path / "ray-others").mkdir()
+        (unlocked := tmp_path / "claywright-ray-unlocked").mkdir()
+        (link := tmp_path / "claywright-ray-link").symlink_to(left, target_is_directory=True)
+        remove_stale(tmp_path)
+        assert left.is_dir()  # its owner lives
+        process.kill()
+        process.wait()
+        own = local_folder(tmp_path)
+        remove_stale(tmp_path)
+    assert not left.exists() and link.is_symlink()
+    assert own.for_ray.is_dir() and strange.is_dir() and unlocked.is_dir()
+    assert own.path.stat().st_mode & 0o077 == 0
+    own.remove()
+    assert not own.path.exists()
 
 
 # -- one model server
@@ -333,6 +405,113 @@ def test_a_server_that_can_not_start_says_its_last_lines() -> None:
         with pytest.raises(EndpointDown, match=r"did not answer within 0\.3 seconds and said nothing"):
             await replicas.started()
         await replicas.close()
+
+    run(doing())
+
+
+class Scripted(Replicas):
+    """Replicas that answer what they are told to, in place of actors."""
+
+    def __init__(self, *answers: bytes) -> None:
+        super().__init__(Cluster(replicas=len(answers)), "fake", 4, silent)
+        self.answers = list(answers)
+
+    async def _start(self) -> None:
+        return None
+
+    async def ask(self, number: int, *request: Any) -> Any:
+        return "answered", 200, {"content-type": "text/html"}, self.answers[number]
+
+
+WELL = json.dumps({"choices": [{"text": "Yes.", "finish_reason": "stop"}]}).encode()
+DOUBT = "Does the command of [cluster] start an OpenAI-compatible server?"
+
+
+@pytest.mark.parametrize(
+    ("nonsense", "sentence"),
+    [
+        (b"<html><script src='//evil.example'></script></html>", "answered something that is not JSON."),
+        (b"", "answered something that is not JSON."),
+        (b"\xff\x00\x01", "answered something that is not JSON."),
+        (b'{"choices": []}', "answered something that is not the OpenAI protocol: \"{'choices': []}\"."),
+        (b"[" * 100_000, "answered something that is not JSON."),
+    ],
+)
+def test_a_replica_that_answers_nonsense_costs_nothing(nonsense: bytes, sentence: str) -> None:
+    """Others answer in its place; where none does a sentence ends it, and the next run asks only what is not known."""
+
+    async def doing() -> None:
+        memo, spec = Remembered(), ModelSpec(preset="cluster", model="fake")
+
+        async def asked(replicas: Replicas, numbers: range) -> list[str]:
+            here = engine(memo)
+            pool = Addresses(replicas.endpoints(spec), spec.identity)
+            calls = (here.bind(pool, f"{number}").complete(f"{number}") for number in numbers)
+            try:
+                return [answer.server for answer in await asyncio.gather(*calls)]
+            finally:
+                await here.close()
+
+        assert await asked(Scripted(nonsense, WELL), range(20)) == ["replica 2"] * 20
+        with pytest.raises(ServerFault) as raised:
+            await ReplicaEndpoint(spec, Scripted(nonsense), 0).send("complete", {"prompt": "Hello"}, 7)
+        assert str(raised.value) == f"Replica 1 of fake {sentence} {DOUBT}"
+        assert len(memo.answers) == 20
+        assert await asked(Scripted(nonsense, WELL), range(30)) == ["replica 2"] * 30
+        assert len(memo.calls) == 30
+
+    run(doing())
+
+
+@pytest.mark.parametrize("gone", [HEAD, NODE])
+def test_a_run_ends_in_a_sentence_where_its_node_or_the_head_is_gone(gone: str) -> None:
+    """As where a node is drained under the process that makes the rows: Ray itself would let it wait."""
+
+    async def doing() -> None:
+        both = {HEAD: socket.create_server(("127.0.0.1", 0)), NODE: socket.create_server(("127.0.0.1", 0))}
+        ports = {what: server.getsockname() for what, server in both.items()}
+        watching = asyncio.ensure_future(lost(ports, {HEAD: 0.05, NODE: 0.05}, 0.01))
+        for _ in range(20):
+            await others_run()
+        assert not watching.done()
+        both.pop(gone).close()
+        memo, spec, replicas = (
+            Remembered(),
+            ModelSpec(preset="cluster", model="fake"),
+            Replicas(Cluster(), "fake", 4, silent),
+        )
+        replicas._starting = asyncio.ensure_future(others_run())
+        replicas.lost = await watching
+        assert replicas.lost == LEFT[gone]
+        replica = ReplicaEndpoint(spec, replicas, 0)
+        with pytest.raises(EndpointDown, match=re.escape(LEFT[gone])):
+            await engine(memo).bind(Addresses([replica], spec.identity), "s").complete("a")
+        assert not memo.answers
+        for server in both.values():
+            server.close()
+
+    run(doing())
+
+
+def test_a_node_with_other_versions_ends_the_start_in_a_sentence() -> None:
+    class Actor:
+        """A handle of an actor on a node where another Python runs."""
+
+        def __init__(self) -> None:
+            self.facts = self
+
+        async def remote(self) -> dict[str, str]:
+            return {**facts(), "host": "gpu-2", "python": "3.9.1"}
+
+    async def doing() -> None:
+        replicas = Scripted(WELL)
+        replicas.actors = [Actor()]
+        with pytest.raises(EndpointDown) as raised:
+            await replicas._wait_until_well()
+        assert str(raised.value) == (
+            f"Node gpu-2 has Python 3.9.1 (here {facts()['python']}). Install the same on all nodes: claywright doctor --cluster "
+            "lists them."
+        )
 
     run(doing())
 
@@ -434,6 +613,7 @@ def test_a_run_on_a_cluster_of_one_node_outlives_a_killed_server(tmp_path: Path)
     words += ["--allow-command", str(cluster["command"])]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: len(calls(came)) >= ROWS // 2, process)
+        assert len(ports := listening(process.pid)) >= 5 and set(ports.values()) == {"127.0.0.1"}, ports
         os.kill(servers(came)[0], signal.SIGKILL)
         out, complaint = process.communicate()
     assert process.returncode == 0, complaint

@@ -11,23 +11,29 @@ import contextlib
 import math
 import os
 import re
-import secrets
-import shutil
-import socket
-import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tasks.cluster.address import check_answers, check_usable
+from tasks.cluster.local_folder import (
+    TOKEN,
+    TOKEN_FILE,
+    LocalFolder,
+    local_folder,
+    make_token,
+    place_of_folders,
+    remove_stale,
+)
+from tasks.cluster.presence import HEAD, NODE, lost
 from tasks.cluster.server import ModelServer, facts
 from tasks.cluster.settings import AUTO, LOCAL, Cluster, counted
-from tasks.errors import EndpointDown, ServerFault, SettingsError, Stopped, Unreachable
-from tasks.models.base import CONNECTING, Completion, Kind
+from tasks.errors import EndpointDown, ServerFault, Stopped, Unreachable
+from tasks.models.base import Completion, Kind
 from tasks.models.openai import MOST_RECEIVED, OpenAIEndpoint
-from tasks.models.proxy import on_this_machine
 from tasks.models.spec import ModelSpec
 
 BEFORE_IMPORT = {
@@ -36,9 +42,18 @@ BEFORE_IMPORT = {
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-TOKEN, TOKEN_FILE = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
+WHERE_IT_IS_THERE = {
+    "RAY_NUM_REDIS_GET_RETRIES": "1",  # else it tries for a quarter of an hour
+    "RAY_gcs_server_request_timeout_seconds": "20",  # else a minute, where this machine is no node of the cluster
+}
+WHERE_IT_IS_OURS = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else it makes an address of the network out of 127.0.0.1, and listens to all
+}
 SMALLEST_STORE = 80 * 2**20
 """Bytes of Ray's object store, of which answers of the usual size need none."""
+JOINED_WITHIN = 30.0
+"""Seconds for a cluster that is there to take this process in."""
+LEFT_WITHIN = 5.0
 PLACED_WITHIN = 30.0
 """Seconds in which there has to be room for all replicas."""
 LOOK_EVERY = 0.5
@@ -46,7 +61,6 @@ BEYOND = 5.0
 """Seconds that a server gets beyond its caller's, so that it is the caller who says that the time is over."""
 MORE_AT_ONCE = 16
 """Calls of a replica beside those to its model."""
-INSTALL = 'Install it: pip install "claywright[ray]".'
 MISSING = "Claywright is not installed on a node: install the same version with its extra 'ray' on all nodes"
 LONGEST_REASON = 300
 VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
@@ -60,6 +74,9 @@ class Replicas:
         self.stopping: Callable[[], bool] = lambda: False
         """True where nobody waits any longer for the start."""
         self.actors: list[Any] = []
+        self.lost = ""
+        """What became of the cluster, or of this process's node in it; "" while both are there."""
+        self._watching: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._group: Any = None
         self._starting: asyncio.Task[None] | None = None
@@ -79,6 +96,7 @@ class Replicas:
         """What replica `number` says to a request, as `ModelServer.ask` gives it. Raises Unreachable and ServerFault."""
         import ray
 
+        self._check_presence()
         if number >= len(self.actors):  # a call that outlived its run
             raise Unreachable(f"Replica {number + 1} of {self.model} was stopped.")
         reference = None
@@ -91,14 +109,21 @@ class Replicas:
             raise
         except ray.exceptions.RayTaskError as error:
             raise ServerFault(f"Replica {number + 1} of {self.model} failed ({_reason(error)}).") from error
-        except ray.exceptions.RayError as error:
+        except (ray.exceptions.RayError, ConnectionError) as error:
+            self._check_presence()
             raise Unreachable(f"Replica {number + 1} of {self.model} can't be reached ({_reason(error)}).") from error
+
+    def _check_presence(self) -> None:
+        if self.lost:
+            raise EndpointDown(self.lost)
 
     async def close(self) -> None:
         """Ends the replicas and their servers."""
         self.stopping = lambda: True
         if self._starting is not None:
             await asyncio.gather(self._starting, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
         if (connection := self._connection) is not None:
             self._connection = None
             await asyncio.to_thread(self._close, connection)
@@ -106,6 +131,9 @@ class Replicas:
     def _close(self, connection: "Connection") -> None:
         import ray
 
+        if self.lost:  # Ray would wait for it
+            connection.abandon()
+            return
         with contextlib.suppress(ray.exceptions.RayError):
             for actor in self.actors:
                 ray.kill(actor)
@@ -121,6 +149,7 @@ class Replicas:
         import ray
 
         try:
+            self._watching = asyncio.ensure_future(self._watch())
             check_room(settings, ray.nodes())
             await self._place()
             await self._wait_until_well()
@@ -153,6 +182,10 @@ class Replicas:
             )
             self.actors.append(actor.remote(settings, self.model, ends_with_it=True))
 
+    async def _watch(self) -> None:
+        if ports := _ports():
+            self.lost = await lost(ports)
+
     async def _wait_until_well(self) -> None:
         waiting = {asyncio.ensure_future(self._well(number)) for number in range(len(self.actors))}
         try:
@@ -160,6 +193,7 @@ class Replicas:
                 done, waiting = await asyncio.wait(waiting, timeout=LOOK_EVERY, return_when=asyncio.FIRST_EXCEPTION)
                 for task in done:
                     task.result()
+                self._check_presence()
                 if self.stopping():
                     raise Stopped("Stopped before the cluster's replicas could be asked.")
         finally:
@@ -183,11 +217,17 @@ class Replicas:
 class ReplicaEndpoint(OpenAIEndpoint):
     """One replica of a model: an OpenAI-compatible endpoint whose requests go to an actor, not to a socket."""
 
+    doubt = not_there = "Does the command of [cluster] start an OpenAI-compatible server?"
+
     def __init__(self, spec: ModelSpec, replicas: Replicas, number: int) -> None:
         super().__init__(spec, url=f"http://replica-{number + 1}/v1", identity=spec.identity)
         self.limits = replace(self.limits, address=f"replica {number + 1}")
         self._proxy = None
         self._replicas, self._number = replicas, number
+
+    @property
+    def full_name(self) -> str:
+        return f"Replica {self._number + 1} of {self.name}"
 
     async def stream(
         self, kind: Kind, body: Mapping[str, Any], draw: int, on_text: Callable[[str], None]
@@ -223,8 +263,11 @@ class ReplicaEndpoint(OpenAIEndpoint):
         if kind == "answered":
             status, told, answer = rest
             return status, CIMultiDict(told), answer
-        where = f"Replica {self._number + 1} of {self.name}"
-        raise ServerFault(f"{where} {rest[0]}.") if kind == "unread" else Unreachable(f"{where}: {rest[0]}.")
+        raise (
+            ServerFault(f"{self.full_name} {rest[0]}.")
+            if kind == "unread"
+            else Unreachable(f"{self.full_name}: {rest[0]}.")
+        )
 
 
 # -- the cluster
@@ -235,7 +278,7 @@ class Connection:
     """This process as Ray's driver. `folder` holds what a cluster on this machine keeps while it is up."""
 
     is_own: bool
-    folder: Path | None = None
+    folder: LocalFolder | None = None
 
     def close(self) -> None:
         """Leaves the cluster; one that was started for this process ends with that."""
@@ -244,7 +287,18 @@ class Connection:
         if self.is_own:
             ray.shutdown()
         if self.folder is not None:
-            shutil.rmtree(self.folder.parent, ignore_errors=True)
+            self.folder.remove()
+
+    def abandon(self) -> None:
+        """Leaves a cluster that is gone, without waiting for it."""
+        import ray
+
+        if self.is_own:
+            leaving = threading.Thread(target=ray.shutdown, name="leave-cluster", daemon=True)
+            leaving.start()
+            leaving.join(LEFT_WITHIN)
+        if self.folder is not None:
+            self.folder.remove()
 
 
 @dataclass(frozen=True)
@@ -258,81 +312,89 @@ class Node:
     trouble: str = ""
 
 
-def check_usable(settings: Cluster, variables: Mapping[str, str]) -> None:
-    """Raises SettingsError where Ray is not installed, or where its token is missing for a cluster on other machines."""
-    if find_spec("ray") is None:
-        raise SettingsError(f"[cluster] needs Ray, which is not installed. {INSTALL}", setting="address")
-    host = settings.host
-    if not host or on_this_machine(f"http://{f'[{host}]' if ':' in host else host}"):
-        return
-    if not variables.get(TOKEN) and not variables.get(TOKEN_FILE) and not _token_file(variables).is_file():
-        raise SettingsError(
-            f"The cluster at {settings.address} is on another machine, where whoever reaches Ray can run anything: it needs a "
-            f"token. Start the cluster with RAY_AUTH_MODE=token, and set {TOKEN} or {TOKEN_FILE} here.",
-            setting="address",
-        )
-
-
 def connected(settings: Cluster) -> Connection:
     """This process as a driver of the cluster. Raises EndpointDown with what to do about it."""
-    _check_port(settings)
+    check_answers(settings)
     os.environ.update(BEFORE_IMPORT)
-    folder = None
-    if settings.address == LOCAL:
-        folder = _local_folder()
-    else:
-        os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # else it tries for a quarter of an hour
+    for name, value in (WHERE_IT_IS_OURS if settings.address == LOCAL else WHERE_IT_IS_THERE).items():
+        os.environ.setdefault(name, value)
     import ray
 
     if ray.is_initialized():
         return Connection(False)
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
-    own: dict[str, Any] = {}
-    if folder is not None:
-        own = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE, "_temp_dir": str(folder)}
-        own["_node_ip_address"] = "127.0.0.1"  # else it listens to the network
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "critical"}
+    if settings.address != LOCAL:
+        return joined(settings, Connection(True), lambda: ray.init(address=settings.address, **quiet))
+    parent = place_of_folders()
+    remove_stale(parent)
+    make_token(os.environ)
+    folder = local_folder(parent)
+    own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": SMALLEST_STORE}
+    own["_node_ip_address"] = "127.0.0.1"  # else it listens to the network
     connection = Connection(True, folder)
     try:
-        ray.init(address=settings.address, **quiet, **own)
-    except (ray.exceptions.RayError, ImportError, OSError, RuntimeError, ValueError) as error:
+        ray.init(address=LOCAL, _temp_dir=str(folder.for_ray), **quiet, **own)
+    except _not_joined() as error:
         connection.close()
         raise EndpointDown(not_connected(settings, error)) from error
     return connection
 
 
-def _local_folder() -> Path:
-    """A folder for what a cluster on this machine keeps, inside one of this user alone: Ray opens its own to everybody.
+def _ports() -> dict[str, tuple[str, int]]:
+    """Where the cluster's head and this process's node listen; nothing for a driver outside of the cluster."""
+    import ray
 
-    Its path is short, as those of sockets have to be. The token stands where Ray looks for it, and would leave it open to others.
-    """
-    if not os.environ.get(TOKEN) and not os.environ.get(TOKEN_FILE):
-        token = _token_file(os.environ)
-        token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        token.touch(0o600)
-        token.chmod(0o600)
-        if not token.read_text(encoding="utf-8").strip():
-            token.write_text(secrets.token_hex(32), encoding="ascii")
-    folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None)) / "r"
-    folder.mkdir()
-    return folder
+    if ray.util.client.ray.is_connected():
+        return {}
+    context = ray.get_runtime_context()
+    host, _, port = context.gcs_address.rpartition(":")
+    own = next(node for node in ray.nodes() if node["NodeID"] == context.get_node_id())
+    return {
+        HEAD: (host.strip("[]"), int(port)),
+        NODE: (own["NodeManagerAddress"], own["NodeManagerPort"]),
+    }
 
 
-def _token_file(variables: Mapping[str, str]) -> Path:
-    """Where Ray keeps a token that no variable names."""
-    return Path(variables.get("HOME") or "~").expanduser() / ".ray" / "auth_token"
+def joined(
+    settings: Cluster, connection: Connection, join: Callable[[], Any], within: float = JOINED_WITHIN
+) -> Connection:
+    """Joins a cluster that is there. What takes too long is given up; should Ray come back from it later, it leaves again."""
+    result, turn = Future[None](), threading.Lock()
 
+    def doing() -> None:
+        error: BaseException | None = None
+        try:
+            join()
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, it is for whoever waits
+            error = raised
+        with turn:
+            if not result.cancelled():
+                result.set_exception(error) if error else result.set_result(None)
+                return
+        connection.close()
 
-def _check_port(settings: Cluster) -> None:
-    """Raises EndpointDown where nothing listens at the address: Ray would try for long, and tell of each try."""
-    if not settings.host:
-        return
-    try:
-        socket.create_connection((settings.host, settings.port), CONNECTING).close()
-    except OSError as error:
+    threading.Thread(target=doing, name="join-cluster", daemon=True).start()
+    wait([result], within)
+    with turn:
+        is_given_up = result.cancel()
+    if is_given_up:
         raise EndpointDown(
-            f"The cluster at {settings.address} can't be reached ({error.strerror or error}). Was it started, with 'ray start "
-            "--head', is the address right?"
-        ) from error
+            f"{_capital(in_words(settings))} did not answer within {within:g} seconds. Is it up, and is this machine one of its "
+            "nodes? From elsewhere the address is like ray://host:10001."
+        )
+    try:
+        result.result()
+    except _not_joined() as error:
+        connection.close()
+        raise EndpointDown(not_connected(settings, error)) from error
+    return connection
+
+
+def _not_joined() -> tuple[type[Exception], ...]:
+    """What Ray raises where it can't start a cluster or join one."""
+    import ray
+
+    return (ray.exceptions.RayError, ImportError, OSError, RuntimeError, ValueError)
 
 
 def check_room(settings: Cluster, nodes: Sequence[Mapping[str, Any]]) -> None:
@@ -418,6 +480,19 @@ def not_connected(settings: Cluster, error: BaseException) -> str:
         own, where = facts(), _capital(in_words(settings))
         here = f"here is Ray {own['ray']} with Python {own['python']}"
         return f"{where} runs Ray {ray_there} with Python {python_there}, {here}: install the same versions here."
+    causes = _with_causes(error)
+    if "oken" in causes and ("nauthenticated" in causes or "uthentication" in causes):
+        why = (
+            "needs its token, and none is here"
+            if "no authentication token was found" in causes
+            else "refused the token"
+        )
+        return f"{_capital(in_words(settings))} {why}: set {TOKEN} or {TOKEN_FILE} to the one that it was started with."
+    if "No node info found" in causes:
+        return (
+            f"This machine is no node of {in_words(settings)}: run Claywright on one, 'ray start --address' makes one of a "
+            "machine, or name the address as ray://host:10001."
+        )
     if isinstance(error, ImportError) or "ray[client]" in str(error):
         return f'Ray needs more to reach {settings.address} from outside of the cluster: pip install "ray[client]".'
     hint = (
@@ -426,6 +501,15 @@ def not_connected(settings: Cluster, error: BaseException) -> str:
         else "Is there room in memory and in /tmp?"
     )
     return f"{_capital(in_words(settings))} can't be reached ({_reason(error)}). {hint}"
+
+
+def _with_causes(error: BaseException | None) -> str:
+    """What an error says, and those that it came of."""
+    texts = list[str]()
+    while error is not None:
+        texts.append(str(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(texts)
 
 
 def _not_started(model: str, where: str, error: BaseException) -> str:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit
 
 from tasks.errors import (
@@ -128,6 +128,10 @@ class Known:
 class OpenAIEndpoint:
     """One model at one OpenAI-compatible address."""
 
+    doubt: ClassVar[str] = "Is the address right?"
+    """What to look at where an answer is not the protocol's."""
+    not_there: ClassVar[str] = "Check the address: it should end in /v1."
+
     def __init__(
         self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "", refused: str = ""
     ) -> None:
@@ -157,6 +161,11 @@ class OpenAIEndpoint:
         self._client: openai.AsyncOpenAI | None = None
         self._proxy = proxy_for(self.url)
         self._closed = False
+
+    @property
+    def full_name(self) -> str:
+        """The endpoint as sentences name it."""
+        return f"{self.name} at {self.url}"
 
     @property
     def dialect(self) -> Dialect:
@@ -415,7 +424,7 @@ class OpenAIEndpoint:
         for name, value in own.items():
             if value and changed[name]:
                 raise EndpointRefused(
-                    f"{self.name} at {self.url} does not take {name} = {value} ({refusal.status}: {self._clean(refusal.message)}). "
+                    f"{self.full_name} does not take {name} = {value} ({refusal.status}: {self._clean(refusal.message)}). "
                     f"Change {name} in the model's settings, or leave it empty."
                 )
         after = learned.spoken(body)
@@ -423,7 +432,7 @@ class OpenAIEndpoint:
             is_renamed = name not in after and name in TOKEN_LIMITS and any(limit in after for limit in TOKEN_LIMITS)
             if not is_renamed and self._is_own(name, spoken) and after.get(name) != spoken[name]:
                 raise EndpointRefused(
-                    f"{self.name} at {self.url} does not take {name} = {json.dumps(spoken[name], ensure_ascii=False)[:80]} "
+                    f"{self.full_name} does not take {name} = {json.dumps(spoken[name], ensure_ascii=False)[:80]} "
                     f"({refusal.status}: {self._clean(refusal.message)}). Change {name} in the model's settings, or leave it out."
                 )
 
@@ -499,13 +508,11 @@ class OpenAIEndpoint:
         if is_events(sent):
             return joined(sent)
         if sent.count(b"[") + sent.count(b"{") > MOST_PARTS:
-            raise ServerFault(f"{self.name} at {self.url} sent more lists than any answer has. Is the address right?")
+            raise ServerFault(f"{self.full_name} sent more lists than any answer has. {self.doubt}")
         try:
             return json.loads(sent)
         except (ValueError, RecursionError) as error:
-            raise ServerFault(
-                f"{self.name} at {self.url} answered something that is not JSON. Is the address right?"
-            ) from error
+            raise ServerFault(f"{self.full_name} answered something that is not JSON. {self.doubt}") from error
 
     async def _exchange(
         self, address: str, content: bytes | None, headers: Mapping[str, str]
@@ -536,12 +543,12 @@ class OpenAIEndpoint:
         try:
             return completion(answer, self.name, latency, self.secrets)
         except EndedByFault as error:
-            raise ServerFault(f"{self.name} at {self.url} broke off its answer ({self._clean(str(error))}).") from None
+            raise ServerFault(f"{self.full_name} broke off its answer ({self._clean(str(error))}).") from None
         except NotTheProtocol as error:
             described = self._clean(str(answer))[:120]
             answer = None  # an error keeps what its frames hold, for as long as it is waited
             raise ServerFault(
-                f"{self.url} answered something that is not the OpenAI protocol: {described!r}. Is the address right?"
+                f"{self.full_name} answered something that is not the OpenAI protocol: {described!r}. {self.doubt}"
             ) from error
 
     def translated(self, error: BaseException) -> CallFailed:
@@ -549,7 +556,7 @@ class OpenAIEndpoint:
         import aiohttp
 
         if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
-            return TimedOut(f"{self.name} at {self.url} gave no answer within {self.timeout:g} seconds.")
+            return TimedOut(f"{self.full_name} gave no answer within {self.timeout:g} seconds.")
         reason = self._clean(_why_not(error, "" if self._proxy else self.url))
         if self._proxy:
             return Unreachable(
@@ -560,7 +567,7 @@ class OpenAIEndpoint:
 
     def unread(self, error: Unread) -> ServerFault:
         """An answer that was not read to its end, in words for the user."""
-        return ServerFault(f"{self.name} at {self.url} {error}. Is the address right?")
+        return ServerFault(f"{self.full_name} {error}. {self.doubt}")
 
     def refusal(
         self, status: int, headers: Mapping[str, str], content: bytes, sent: tuple[str, ...] = ()
@@ -570,7 +577,7 @@ class OpenAIEndpoint:
 
     def meant(self, refusal: Refusal, headers: Mapping[str, str]) -> ModelError:
         """What a refusal means for the call and for the run, in one sentence."""
-        where = f"{self.name} at {self.url}"
+        where = self.full_name
         message = self._clean(refusal.message) or "no reason given"
         status, meaning = refusal.status, refusal.meaning
         if 300 <= status < 400:
@@ -590,8 +597,7 @@ class OpenAIEndpoint:
             case "model":
                 return EndpointRefused(f"{where} is not there ({status}: {message}). Check the model's name.", refusal)
             case "address":
-                hint = "Check the address: it should end in /v1."
-                return EndpointRefused(f"{where} is not there ({status}: {message}). {hint}", refusal)
+                return EndpointRefused(f"{where} is not there ({status}: {message}). {self.not_there}", refusal)
             case "too many":
                 return Overloaded(f"{where} is overloaded ({status}: {message}).", retry_after=_retry_after(headers))
             case "timed out":
@@ -609,7 +615,7 @@ class OpenAIEndpoint:
     def _sentence(self, refusal: Refusal) -> str:
         """One request refused, in one sentence."""
         message = self._clean(refusal.message) or "no reason given"
-        return f"{self.name} at {self.url} refused the request ({refusal.status}: {message})."
+        return f"{self.full_name} refused the request ({refusal.status}: {message})."
 
     def _clean(self, text: str) -> str:
         return " ".join(mask(text, self.secrets).split())[:LONGEST_WORDS].rstrip(".")
