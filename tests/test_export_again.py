@@ -1,5 +1,6 @@
 """An export takes the place of what the same run left there before, and of nothing else, unless it is told to."""
 
+import contextlib
 import json
 import os
 import time
@@ -134,15 +135,25 @@ def several(
     return sorted(path.name for path in tmp_path.glob("out*")), done.kept
 
 
+def one_that_divides(store: Store, run: Run, tmp_path: Path) -> int:
+    """A seed by which each half of the rows has some: of few rows, all may fall to one."""
+    for seed in range(100):
+        with contextlib.suppress(ExportError):
+            several(store, run, tmp_path, 1, test_share=0.5, seed=seed)
+            return seed
+    raise AssertionError("no seed divides the rows")
+
+
 def test_files_that_the_last_export_had_more_of_are_removed(work: Work, store: Store, tmp_path: Path) -> None:
     run = work({**RECIPE, "rows": 6})
     dated = tmp_path / "out-20261120.csv"  # of the same run, and no part of the series
     workflow.export(make_workspace(store), run, Export(path=str(dated), unreviewed=True))
     assert several(store, run, tmp_path, 1) == ([*[f"out-{k:05}.csv" for k in range(1, 7)], dated.name], ())
     assert several(store, run, tmp_path, 4) == (["out-00001.csv", "out-00002.csv", dated.name], ())
-    names, kept = several(store, run, tmp_path, 1, test_share=0.5)
+    seed = one_that_divides(store, run, tmp_path)
+    names, kept = several(store, run, tmp_path, 1, test_share=0.5, seed=seed)
     assert len(names) == 3 + 6 and not kept
-    names, kept = several(store, run, tmp_path, 6, test_share=0.5)
+    names, kept = several(store, run, tmp_path, 6, test_share=0.5, seed=seed)
     assert names == [
         "out-00001.csv", "out-00002.csv", dated.name, "out-test-00001.csv", "out-train-00001.csv",
     ] and not kept  # fmt: skip

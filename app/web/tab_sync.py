@@ -220,7 +220,7 @@ class TabSync:
 
         So a visit is told of few of them.
         """
-        view = self.state.look("", "")
+        view = RunView(self.state, "", self.state.usual, None, None, NEW_TAB)
         for _, part, show in self.board.shows:
             if isinstance(part, gr.HTML):
                 part.visible = bool(show(view)["visible"])
