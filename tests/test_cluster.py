@@ -259,6 +259,15 @@ def test_why_a_cluster_can_not_be_joined_is_said_in_a_sentence() -> None:
         f"The cluster at 10.0.0.1:6379 runs Ray 2.40.0 with Python 3.9.1, here is Ray {own['ray']} with Python {own['python']}: "
         "install the same versions here."
     )
+    wrong = ConnectionError("Failed to connect to Ray cluster at 10.0.0.1:6379")
+    wrong.__cause__ = RuntimeError("Unauthenticated: InvalidAuthToken: Authentication token is missing or incorrect")
+    token = "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the one that it was started with."
+    assert not_connected(there, wrong) == f"The cluster at 10.0.0.1:6379 refused the token: {token}"
+    missing = RuntimeError("Token authentication is enabled but no authentication token was found. Ensure that ...")
+    assert not_connected(Cluster(address="auto"), missing) == (
+        f"The cluster of this machine needs its token, and none is here: {token}"
+    )
+    assert "is no node of the cluster at 10.0.0.1:6379: run" in not_connected(there, RuntimeError("No node info found"))
     assert 'pip install "ray[client]"' in not_connected(there, ImportError("Ray Client requires grpcio"))
     assert "can't be reached (no such host). Was it started" in not_connected(there, ConnectionError("no such host"))
 
