@@ -68,8 +68,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--calls", type=Path, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
-    asked = parser.parse_args()
-    with Written(asked.calls / f"{os.getpid()}.jsonl", port=asked.port, latency=asked.latency):
+    options = parser.parse_args()
+    with Written(options.calls / f"{os.getpid()}.jsonl", port=options.port, latency=options.latency):
         threading.Event().wait()
 
 

@@ -89,23 +89,23 @@ def listening(pid: int) -> dict[int, str]:
     for link in links:
         with contextlib.suppress(OSError):
             sockets.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
-    found = dict[int, str]()
+    addresses = dict[int, str]()
     for line in [line for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]:
         _, local, _, state, *rest = line.split()
         if state == "0A" and rest[5] in sockets:  # it listens
             address, _, port = local.partition(":")
-            words = [bytes.fromhex(address[start : start + 8])[::-1] for start in range(0, len(address), 8)]
-            ip = ipaddress.ip_address(b"".join(words))
+            groups = [bytes.fromhex(address[start : start + 8])[::-1] for start in range(0, len(address), 8)]
+            ip = ipaddress.ip_address(b"".join(groups))
             mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-            found[int(port, 16)] = str(mapped or ip)
-    return found
+            addresses[int(port, 16)] = str(mapped or ip)
+    return addresses
 
 
 # -- settings
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("values", "sentence"),
     [
         ({"address": "elsewhere"}, 'address of a cluster is "local", "auto", or like ray://host:10001'),
         ({"address": "http://host:6379"}, "address of a cluster"),
@@ -127,14 +127,14 @@ def listening(pid: int) -> dict[int, str]:
         ({"attach": ["http://one.example/v1"]}, "no setting 'attach'"),
     ],
 )
-def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], words: str) -> None:
+def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SettingsError, match=r"^\[cluster\]") as raised:
         recipe(values)
-    assert words in str(raised.value) and "\n" not in str(raised.value)
+    assert sentence in str(raised.value) and "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
-    ("tables", "words"),
+    ("tables", "sentence"),
     [
         ({}, "add a table [cluster]"),
         ({"cluster": {}, "labeller": {"preset": "cluster", "model": "other"}}, "names fake and other"),
@@ -146,10 +146,10 @@ def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], words:
         ({"cluster": {}, "generator": {**MODEL, "key_env": "OWN_KEY"}}, "leave out url"),
     ],
 )
-def test_models_that_do_not_go_with_a_cluster_are_refused(tables: dict[str, Any], words: str) -> None:
+def test_models_that_do_not_go_with_a_cluster_are_refused(tables: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SettingsError) as raised:
         recipe(**tables)
-    assert words in str(raised.value) and "\n" not in str(raised.value)
+    assert sentence in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_a_recipe_with_a_cluster_is_written_and_read_and_its_models_need_it() -> None:
@@ -300,9 +300,9 @@ def test_a_cluster_that_lets_nobody_in_is_given_up_and_left_again() -> None:
 def test_a_doctor_of_clusters_says_what_is_none(tmp_path: Path) -> None:
     plain = tmp_path / "plain.toml"
     plain.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
-    for named, words in ((str(plain), "has no table [cluster]"), ("elsewhere", "address of a cluster is")):
+    for named, sentence in ((str(plain), "has no table [cluster]"), ("elsewhere", "address of a cluster is")):
         (finding,) = examine_cluster(named)
-        assert not finding.ok and words in finding.words
+        assert not finding.ok and sentence in finding.words
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Ray is for clusters of Linux machines")
@@ -311,8 +311,8 @@ def test_folders_of_clusters_whose_owner_was_killed_are_removed_at_the_next_star
         "import sys, time; from pathlib import Path; from tasks.cluster.local_folder import local_folder\n"
         "print(local_folder(Path(sys.argv[1])).path, flush=True); time.sleep(600)"
     )
-    words = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         left = Path(process.stdout.readline().strip())
         (left / "r" / "session").mkdir()
@@ -452,7 +452,7 @@ def test_a_replica_that_answers_nonsense_costs_nothing(nonsense: bytes, sentence
     async def doing() -> None:
         memo, spec = Remembered(), ModelSpec(preset="cluster", model="fake")
 
-        async def asked(replicas: Replicas, numbers: range) -> list[str]:
+        async def servers_of(replicas: Replicas, numbers: range) -> list[str]:
             here = engine(memo)
             pool = Addresses(replicas.endpoints(spec), spec.identity)
             calls = (here.bind(pool, f"{number}").complete(f"{number}") for number in numbers)
@@ -461,12 +461,12 @@ def test_a_replica_that_answers_nonsense_costs_nothing(nonsense: bytes, sentence
             finally:
                 await here.close()
 
-        assert await asked(Scripted(nonsense, WELL), range(20)) == ["replica 2"] * 20
+        assert await servers_of(Scripted(nonsense, WELL), range(20)) == ["replica 2"] * 20
         with pytest.raises(ServerFault) as raised:
             await ReplicaEndpoint(spec, Scripted(nonsense), 0).send("complete", {"prompt": "Hello"}, 7)
         assert str(raised.value) == f"Replica 1 of fake {sentence} {DOUBT}"
         assert len(memo.answers) == 20
-        assert await asked(Scripted(nonsense, WELL), range(30)) == ["replica 2"] * 30
+        assert await servers_of(Scripted(nonsense, WELL), range(30)) == ["replica 2"] * 30
         assert len(memo.calls) == 30
 
     run(doing())
@@ -569,12 +569,12 @@ def test_the_page_says_that_a_cluster_is_for_the_command_line(tmp_path: Path, st
         form_values.model_of(form_values.part(filled, "generator"), "generator")
     with at_desk(store, here) as desk:
         workspace = make_workspace(store)
-        made = workflow.start(workspace, recipe({"replicas": 2}))
-        done = header.choose(act(desk, {"act": "run", "id": made.id}))
-        assert done.toast.endswith(f"only the command line starts: claywright run --resume {made.id}")
+        run = workflow.start(workspace, recipe({"replicas": 2}))
+        done = header.choose(act(desk, {"act": "run", "id": run.id}))
+        assert done.toast.endswith(f"only the command line starts: claywright run --resume {run.id}")
         answering = recipe({}, generator={"preset": "scripted"}, responders=[MODEL], labeller={"preset": "scripted"})
         desk.keep(SOMEBODY, form_values.fill(answering))
-        view = desk.look(SOMEBODY, made.id, NEW_TAB)
+        view = desk.look(SOMEBODY, run.id, NEW_TAB)
         assert "on a cluster" in models.responders(view)
         with pytest.raises(form_values.FormError, match="which only the command line starts"):
             form_values.recipe_from(view.filled)
@@ -591,14 +591,14 @@ def test_a_run_without_a_cluster_imports_nothing_of_ray(tmp_path: Path) -> None:
     )
     file = tmp_path / "plain.toml"
     file.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
-    words = [sys.executable, "-c", code, "--data", str(tmp_path / "data"), "run", str(file), "--no-push"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code, "--data", str(tmp_path / "data"), "run", str(file), "--no-push"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
 
 
-def worked(data: Path, *words: str) -> dict[str, Any]:
+def worked(data: Path, *options: str) -> dict[str, Any]:
     done = subprocess.run(
-        [*claywright(), "--data", str(data), "run", *words, "--no-push", "--json"],
+        [*claywright(), "--data", str(data), "run", *options, "--no-push", "--json"],
         capture_output=True,
         text=True,
         check=False,
@@ -618,9 +618,19 @@ def test_a_run_on_a_cluster_of_one_node_outlives_a_killed_server(tmp_path: Path)
     }  # fmt: skip
     file = tmp_path / "many.toml"
     file.write_text(to_toml(recipe(cluster).dump()), encoding="utf-8")
-    words = [*claywright(), "--data", str(tmp_path / "data"), "run", str(file), "--as", "many", "--no-push", "--json"]
-    words += ["--allow-command", str(cluster["command"])]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command_line = [
+        *claywright(),
+        "--data",
+        str(tmp_path / "data"),
+        "run",
+        str(file),
+        "--as",
+        "many",
+        "--no-push",
+        "--json",
+    ]
+    command_line += ["--allow-command", str(cluster["command"])]
+    with subprocess.Popen(command_line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: len(calls(came)) >= ROWS // 2, process)
         assert len(ports := listening(process.pid)) >= 5 and set(ports.values()) == {"127.0.0.1"}, ports
         os.kill(servers(came)[0], signal.SIGKILL)

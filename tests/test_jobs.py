@@ -389,5 +389,5 @@ def test_what_was_said_while_a_queue_is_refreshed_is_looked_at_too(
     looks[0].set()
     until(lambda: len(looks) == 2)
     looks[1].set()
-    until(lambda: not jobs._refreshed)
+    until(lambda: not jobs._queues_at_work)
     assert len(looks) == 2

@@ -16,11 +16,11 @@ from app.review import argilla
 from app.store.store import Store
 from feedback.argilla.client import Server
 from tasks.cluster.replicas import Node, differing, nodes_of
+from tasks.cluster.server import SAME_EVERYWHERE
 from tasks.cluster.settings import Cluster, counted
 from tasks.errors import ClaywrightError, SettingsError
 from tasks.models.presets import PRESETS
 
-VERSIONS = ("python", "ray", "claywright")
 ROOM = 2 * 10**9
 """Bytes that the two local services and a first run take, with some to spare."""
 
@@ -65,11 +65,10 @@ def examine_cluster(named: str) -> Iterator[Finding]:
         return
     for node in nodes:
         trouble = node.trouble or differing(node.versions)
-        versions = ", ".join(
-            f"{name.capitalize()} {node.versions[name]}" for name in VERSIONS if node.versions.get(name)
-        )
-        words = ", ".join(filter(None, (counted(node.cpus, "CPU"), counted(node.gpus, "GPU"), versions)))
-        yield Finding(f"node {node.name}", not trouble, f"{words}: {trouble}" if trouble else words)
+        resources = [counted(node.cpus, "CPU"), counted(node.gpus, "GPU")]
+        versions = [f"{name.capitalize()} {node.versions[name]}" for name in SAME_EVERYWHERE if node.versions.get(name)]
+        summary = ", ".join([*resources, *versions])
+        yield Finding(f"node {node.name}", not trouble, f"{summary}: {trouble}" if trouble else summary)
     yield _room(settings, nodes)
 
 

@@ -70,8 +70,7 @@ class Permissions:
         if not needs:
             return
         with exclusively(self.path.with_suffix(".lock")):
-            keys, paths = self._kept()
-            commands = self._commands()
+            keys, paths, commands = self._kept()
             known = len(keys) + len(paths) + len(commands)
             for need in needs:
                 if need.kind == "key":
@@ -132,7 +131,7 @@ class Permissions:
 
     def needed_command(self, cluster: Cluster | None) -> Need | None:
         """What is to be asked before a cluster's nodes run the command of a recipe."""
-        if cluster is None or cluster.command in self._commands():
+        if cluster is None or cluster.command in self._kept()[2]:
             return None
         where = {LOCAL: "this machine", AUTO: "the cluster of this machine"}
         return Need("runs", cluster.command, where.get(cluster.address, cluster.address))
@@ -157,28 +156,20 @@ class Permissions:
         """What these read may be read from now on."""
         self.allow(Need("reads", str(_resolved(path))) for path in read_by(inputs, specs))
 
-    def _kept(self) -> tuple[set[tuple[str, str]], set[str]]:
-        """(variables with hosts, paths)."""
-        kept = self._read()
-        try:
-            return {(str(name), str(host)) for name, host in kept["keys"]}, set(map(str, kept["paths"]))
-        except (ValueError, KeyError, TypeError):
-            return set(), set()
+    def _kept(self) -> tuple[set[tuple[str, str]], set[str], set[str]]:
+        """(variables with hosts, paths, commands of clusters).
 
-    def _commands(self) -> set[str]:
-        """Commands of clusters."""
-        commands = self._read().get("commands", [])
-        return set(map(str, commands)) if isinstance(commands, list) else set()
-
-    def _read(self) -> dict[str, Any]:
-        """What the file holds. One that can't be read, or that somebody else can have written, allows nothing."""
+        A file that can't be read, or that somebody else can have written, allows nothing.
+        """
         try:
             if not is_private(self.path.lstat()):
-                return {}
+                return set(), set(), set()
             kept: Any = json.loads(self.path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return kept if isinstance(kept, dict) else {}
+            keys = {(str(name), str(host)) for name, host in kept["keys"]}
+            commands = kept.get("commands")
+            return keys, set(map(str, kept["paths"])), set(map(str, commands if isinstance(commands, list) else ()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return set(), set(), set()
 
 
 def models_of(recipe: Recipe) -> list[ModelSpec]:

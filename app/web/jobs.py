@@ -161,7 +161,7 @@ class Jobs:
         self.settings = settings
         self.inputs = KnownInputs()
         self._jobs: dict[str, Job] = {}
-        self._refreshed: dict[str, bool] = {}
+        self._queues_at_work: dict[str, bool] = {}
         """The runs whose queue is being refreshed; True for those of which people said something since that began."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._guard = threading.Lock()
@@ -247,19 +247,19 @@ class Jobs:
         acceptance still stands; once at a time, and once more where people said something meanwhile.
         """
         with self._guard:
-            if run.id in self._refreshed:
-                self._refreshed[run.id] = True
+            if run.id in self._queues_at_work:
+                self._queues_at_work[run.id] = True
                 return
             if not is_due(self.store, run):
                 return
-            self._refreshed[run.id] = False
+            self._queues_at_work[run.id] = False
 
         def order() -> None:
             try:
                 refresh(self.store, run)
             finally:
                 with self._guard:
-                    is_behind = self._refreshed.pop(run.id)
+                    is_behind = self._queues_at_work.pop(run.id)
             if is_behind:
                 self.refresh_queue(run)
 

@@ -98,7 +98,7 @@ def _where(record: Path) -> str:
 @contextlib.contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
     """A socket on this machine: on `port`, or on the usual port, or on a free one."""
-    # by its protocol asyncio knows TCP, and sends an answer's end at once: else each waits 40 ms for word that its beginning came
+    # asyncio turns Nagle's algorithm off only for a socket that names its protocol: else the end of each answer waits 40 ms
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -104,6 +104,7 @@ def listen(port: int) -> socket.socket:
     """Take the port before the seconds of loading, so that nobody else can; raises PortInUse."""
     from feedback.local.errors import PortInUse
 
+    # asyncio turns Nagle's algorithm off only for a socket that names its protocol: else the end of each answer waits 40 ms
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if sys.platform != "win32":  # there it would let two servers share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,7 +8,6 @@ engine alone decides what is sent again.
 
 import asyncio
 import contextlib
-import math
 import os
 import re
 import threading
@@ -29,7 +28,7 @@ from tasks.cluster.local_folder import (
     remove_stale,
 )
 from tasks.cluster.presence import HEAD, NODE, lost
-from tasks.cluster.server import ModelServer, facts
+from tasks.cluster.server import SAME_EVERYWHERE, ModelServer, facts
 from tasks.cluster.settings import AUTO, LOCAL, Cluster, counted
 from tasks.errors import EndpointDown, ServerFault, Stopped, Unreachable
 from tasks.models.base import Completion, Kind
@@ -144,7 +143,7 @@ class Replicas:
 
     async def _start(self) -> None:
         settings, where = self.settings, in_words(self.settings)
-        self.say(f"Starting {_replicas(settings.replicas)} of {self.model} on {where} ...")
+        self.say(f"Starting {settings.replicas_in_words} of {self.model} on {where} ...")
         self._connection = await asyncio.to_thread(connected, settings)
         import ray
 
@@ -155,7 +154,7 @@ class Replicas:
             await self._wait_until_well()
         except ray.exceptions.RayError as error:
             raise EndpointDown(_not_started(self.model, where, error)) from error
-        self.say(f"{_replicas(settings.replicas).capitalize()} of {self.model} can be asked.")
+        self.say(f"{settings.replicas_in_words.capitalize()} of {self.model} can be asked.")
 
     async def _place(self) -> None:
         """Reserves room for all replicas, and makes them there. Raises EndpointDown where others have it."""
@@ -167,7 +166,7 @@ class Replicas:
         self._group = placement_group([settings.share] * settings.replicas, strategy="SPREAD")
         if not await asyncio.to_thread(self._group.wait, PLACED_WITHIN):
             raise EndpointDown(
-                f"There was no room for {_replicas(settings.replicas)} on {in_words(settings)} within {PLACED_WITHIN:g} seconds: "
+                f"There was no room for {settings.replicas_in_words} on {in_words(settings)} within {PLACED_WITHIN:g} seconds: "
                 f"others use what they need, {settings.share_in_words} each. Wait for those, or lower replicas."
             )
         for number in range(settings.replicas):
@@ -238,17 +237,8 @@ class ReplicaEndpoint(OpenAIEndpoint):
     async def models(self, within: float) -> object:
         return await self.ask("/models", within=within)
 
-    async def ask(
-        self,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        within: float = math.inf,
-    ) -> Any:
-        """Its time begins when the replica has started."""
+    async def ready(self) -> None:
         await self._replicas.started()
-        return await super().ask(path, body, headers=headers, within=within)
 
     async def _exchange(
         self, address: str, content: bytes | None, headers: Mapping[str, str]
@@ -263,11 +253,9 @@ class ReplicaEndpoint(OpenAIEndpoint):
         if kind == "answered":
             status, told, answer = rest
             return status, CIMultiDict(told), answer
-        raise (
-            ServerFault(f"{self.full_name} {rest[0]}.")
-            if kind == "unread"
-            else Unreachable(f"{self.full_name}: {rest[0]}.")
-        )
+        if kind == "unread":
+            raise ServerFault(f"{self.full_name} {rest[0]}.")
+        raise Unreachable(f"{self.full_name}: {rest[0]}.")
 
 
 # -- the cluster
@@ -405,7 +393,7 @@ def check_room(settings: Cluster, nodes: Sequence[Mapping[str, Any]]) -> None:
         return
     total = " and ".join(counted(sum(has.get(name, 0) for has in alive), name) for name in ("GPU", "CPU"))
     raise EndpointDown(
-        f"There is room for {room} of {_replicas(settings.replicas)} on {in_words(settings)}: each needs "
+        f"There is room for {room} of {settings.replicas_in_words} on {in_words(settings)}: each needs "
         f"{settings.share_in_words} on one node, and all nodes together have {total}. Lower replicas or gpus_per_replica, or add "
         "nodes."
     )
@@ -448,9 +436,7 @@ def nodes_of(settings: Cluster) -> list[Node]:
 def differing(versions: Mapping[str, str]) -> str:
     """What of a node's versions is other than here, as "Ray 2.1 (here 2.2)"; "" for nothing."""
     own = facts()
-    others = [
-        name for name in ("python", "ray", "claywright") if _series(name, own[name]) != _series(name, versions[name])
-    ]
+    others = [name for name in SAME_EVERYWHERE if _series(name, own[name]) != _series(name, versions[name])]
     return ", ".join(f"{name.capitalize()} {versions[name] or 'not installed'} (here {own[name]})" for name in others)
 
 
@@ -465,10 +451,6 @@ def in_words(settings: Cluster) -> str:
     return known.get(settings.address, f"the cluster at {settings.address}")
 
 
-def _replicas(number: int) -> str:
-    return "1 replica" if number == 1 else f"{number} replicas"
-
-
 def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
@@ -481,7 +463,7 @@ def not_connected(settings: Cluster, error: BaseException) -> str:
         here = f"here is Ray {own['ray']} with Python {own['python']}"
         return f"{where} runs Ray {ray_there} with Python {python_there}, {here}: install the same versions here."
     causes = _with_causes(error)
-    if "oken" in causes and ("nauthenticated" in causes or "uthentication" in causes):
+    if "token" in causes.lower() and re.search("unauthenticated|authentication", causes, re.IGNORECASE):
         why = (
             "needs its token, and none is here"
             if "no authentication token was found" in causes

@@ -114,6 +114,11 @@ class Cluster:
         return min(math.floor(resources.get(name, 0) / amount + 1e-9) for name, amount in self.share.items())
 
     @property
+    def replicas_in_words(self) -> str:
+        """As people read it: "2 replicas"."""
+        return counted(self.replicas, "replica")
+
+    @property
     def share_in_words(self) -> str:
         """The same as people read it: "1 GPU and 1 CPU"."""
         return " and ".join(counted(amount, name) for name, amount in reversed(list(self.share.items())))

@@ -471,6 +471,9 @@ class OpenAIEndpoint:
         if isinstance(twin, OpenAIEndpoint):
             self._known = twin._known
 
+    async def ready(self) -> None:
+        """Waits until it can be asked, which takes none of a call's time."""
+
     async def ask(
         self,
         path: str,
@@ -486,6 +489,7 @@ class OpenAIEndpoint:
         """
         import aiohttp
 
+        await self.ready()
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         address = path if "://" in path else self.url.rstrip("/") + path
         if self.spec.whole_query:

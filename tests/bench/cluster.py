@@ -279,17 +279,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--built-in", action="store_true")
-    asked = parser.parse_args()
-    dice = random.Random(asked.seed)
+    options = parser.parse_args()
+    dice = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name, cluster() as nodes:
         folder = Path(name)
-        if asked.turns:
+        if options.turns:
             turns = [
                 (
-                    by_urls(folder / f"urls-{turn}", asked.rows, asked.latency),
-                    by_cluster(folder / f"cluster-{turn}", nodes, asked.rows, asked.latency),
+                    by_urls(folder / f"urls-{turn}", options.rows, options.latency),
+                    by_cluster(folder / f"cluster-{turn}", nodes, options.rows, options.latency),
                 )
-                for turn in range(asked.turns)
+                for turn in range(options.turns)
             ]
             ratio = statistics.median(ray.calls_a_second / urls.calls_a_second for urls, ray in turns)
             urls, ray = (statistics.median(each.calls_a_second for each in side) for side in zip(*turns, strict=True))
@@ -302,16 +302,16 @@ def main() -> None:
             print(f"| first row, `urls` and cluster | | {row[0]:.1f} s, {row[1]:.1f} s |")
             held = ", ".join(f"{kind} {mib:.0f}" for kind, mib in sorted(turns[-1][1].memory.items()))
             print(f"| MiB by kind of process, while rows are made | | {held} |", flush=True)
-        if asked.kills:
+        if options.kills:
             heads = (
                 "killed, at call, gone on, in flight, repeated, beyond, lost, doubled, unrated, servers left, code, s"
             )
             print("\n| " + heads.replace(", ", " | ") + " |\n" + "| --- " * len(heads.split(",")) + "|")
-            for number in range(asked.kills):
-                kind = asked.kinds[number % len(asked.kinds)]
+            for number in range(options.kills):
+                kind = options.kinds[number % len(options.kinds)]
                 at = dice.randrange(1, 3 * KILLED_ROWS - 40)
                 print(killed(folder / f"kill-{number}", nodes, kind, at, dice), flush=True)
-        if asked.built_in:
+        if options.built_in:
             print(f"\nBuilt-in model: {built_in(folder / 'built-in', nodes)}")
 
 

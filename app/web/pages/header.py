@@ -36,9 +36,10 @@ def choose(act: Act) -> Done:
         return recipes.turn(act)
     if act.word in ("run", "duplicate"):
         run = act.state.run(act.text("id"))
-        filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe_of(run))})
+        recipe = recipe_of(run)
+        filled = act.state.as_pasted({**act.filled, **form_values.fill(recipe)})
         if act.word == "run":
-            toast = f"{form_values.ON_A_CLUSTER} claywright run --resume {run.id}" if recipe_of(run).on_cluster else ""
+            toast = f"{form_values.ON_A_CLUSTER} claywright run --resume {run.id}" if recipe.on_cluster else ""
             return Done(run=run.id, row="", offset=0, fill=filled, own=run_switcher.CALM, toast=toast)
         message = f"A new run with the settings of {run.name}. Nothing is made yet."
         return replace(run_switcher.new_run(replace(act, filled=filled)), toast=message)
