@@ -45,6 +45,7 @@ BUILT_IN = ModelSpec(preset="local", temperature=1.0, max_tokens=96, concurrency
 
 BRIEFLY, LONG_ENOUGH = "You are a helpful assistant. Answer in one or two short sentences.", 384
 """What makes the answers of the built-in model end, and end soon, in the example."""
+SERVES_NONE = f'[cluster] serves no model: set preset = "{CLUSTER}" in [generator] or [labeller], and there the model.'
 DEEPEST = 30
 """Parts of a name, as in task.system_prompt.maths. The reader of TOML looks through all of them again for each one."""
 PIECE = re.compile(
@@ -256,9 +257,7 @@ def decoded(data: bytes, called: str, *, as_json: bool) -> Recipe:
     """The recipe in a file's bytes; `called` is the file as sentences name it. Raises SettingsError."""
     recipe = parse(tables(data, called, as_json=as_json))
     if recipe.cluster is not None and not recipe.on_cluster:
-        raise SettingsError(
-            f'[cluster] serves no model: set preset = "{CLUSTER}" in [generator] or [labeller], and there the model.'
-        )
+        raise SettingsError(SERVES_NONE)
     return recipe
 
 
@@ -286,7 +285,7 @@ def tables(data: bytes, called: str, *, as_json: bool) -> dict[str, Any]:
 
 def parse(values: Mapping[str, Any]) -> Recipe:
     """A recipe from plain values, as `dump` gives them. Raises SettingsError, naming the table."""
-    values = dict(values)
+    values = _attached(dict(values))
     task = _table(values, "task", required=True)
     kind = task.pop("kind", None)
     if not isinstance(kind, str) or kind not in TASKS:
@@ -333,6 +332,34 @@ def parse(values: Mapping[str, Any]) -> Recipe:
                 f"{key} must be {'a text' if kinds is str else 'a whole number'} (given: {parts[key]!r})."
             )
     return Recipe(**parts)
+
+
+def _attached(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the addresses that [cluster] attaches as urls of the models that it serves. Raises SettingsError."""
+    table = values.get("cluster")
+    if not isinstance(table, Mapping) or "attach" not in table:
+        return values
+    attach = build(Cluster, table, "[cluster]").attach
+    if not attach:
+        raise SettingsError("[cluster] attach holds no address: leave it out, or name a server.", setting="attach")
+    build(ModelSpec, {"urls": attach, "model": "any"}, "[cluster] attach")
+
+    def at_them(spec: Any) -> Any:
+        if not isinstance(spec, Mapping) or spec.get("preset") != CLUSTER:
+            return spec
+        if "url" in spec or "urls" in spec:
+            raise SettingsError(
+                f'A model with preset = "{CLUSTER}" is served at the addresses that [cluster] attaches: leave out url and urls.',
+                setting="preset",
+            )
+        return {**spec, "preset": "", "urls": attach}
+
+    changed: dict[str, Any] = {key: at_them(values[key]) for key in ("generator", "labeller") if key in values}
+    if isinstance(responders := values.get("responders"), list):
+        changed["responders"] = [at_them(spec) for spec in responders]
+    if all(values[key] == changed[key] for key in changed):
+        raise SettingsError(SERVES_NONE)
+    return {key: part for key, part in {**values, **changed}.items() if key != "cluster"}
 
 
 def checks_of(tables: Any) -> tuple[Check, ...]:

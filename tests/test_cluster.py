@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+import math
 import os
 import re
 import signal
@@ -15,17 +16,18 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import workflow
-from app.api_keys import Keys
+from app.api_keys import Keys, TypedKeys
 from app.cli.doctor import examine_cluster
 from app.config import Settings, settings
 from app.recipe import Recipe, decoded, parse, to_toml
-from app.runs import shards
+from app.runs import session, shards
 from app.runs.endpoints import endpoint
 from app.runs.permissions import NotAllowed, Permissions
 from app.store.store import Store
@@ -39,7 +41,9 @@ from tasks.cluster.presence import HEAD, LEFT, NODE, lost
 from tasks.cluster.replicas import Connection, ReplicaEndpoint, Replicas, check_room, differing, joined, not_connected
 from tasks.cluster.server import TRIES, ModelServer, facts, free_port, server_environment
 from tasks.cluster.settings import Cluster
+from tasks.engine import retries
 from tasks.engine.addresses import Addresses
+from tasks.engine.engine import Engine
 from tasks.errors import EndpointDown, ServerFault, SettingsError, Unreachable
 from tasks.models.spec import ModelSpec
 from tests.bench.meter import tree
@@ -54,6 +58,7 @@ from tests.servers import FakeOpenAI
 ROWS = 60
 FAKE = ROOT / "tests" / "serve_fake.py"
 MODEL = {"preset": "cluster", "model": "fake", "template": "chatml", "concurrency": 4}
+ATTACHED = {"attach": ["http://one.example/v1", "http://two.example/v1"]}
 
 
 def command(folder: Path, latency: float = 0.0) -> str:
@@ -124,7 +129,17 @@ def listening(pid: int) -> dict[int, str]:
         ({"command": "{port}"}, "needs {port}"),
         ({"command": "serve 'it --port {port}"}, "close each quotation mark"),
         ({"command": "serve\n--port {port}"}, "a line of at most"),
-        ({"attach": ["http://one.example/v1"]}, "no setting 'attach'"),
+        ({"attach": "http://one.example/v1"}, "attach"),
+        ({"attach": []}, "attach holds no address"),
+        ({"attach": [""]}, "attach: urls holds an empty address"),
+        ({"attach": ["host:8000"]}, "attach: One of the urls can't be used: 'host:8000' is not a web address"),
+        ({"attach": ["http://u:p@one.example/v1"]}, "holds a user name or a password"),
+        (
+            {"attach": ["http://one.example/v1", "http://one.example/v1/"]},
+            "attach: urls names http://one.example/v1 twice",
+        ),
+        ({"attach": ["http://one.example/v1"], "replicas": 2}, "leave out replicas"),
+        ({"attach": ["http://one.example/v1"], "command": "serve {port}"}, "leave out command"),
     ],
 )
 def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], sentence: str) -> None:
@@ -144,6 +159,14 @@ def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], senten
         ({"cluster": {}, "generator": {**MODEL, "url": "http://a.example/v1"}}, "leave out url"),
         ({"cluster": {}, "generator": {**MODEL, "urls": ["http://a.example/v1"]}}, "leave out url"),
         ({"cluster": {}, "generator": {**MODEL, "key_env": "OWN_KEY"}}, "leave out url"),
+        ({"cluster": ATTACHED, "generator": {**MODEL, "url": "http://a.example/v1"}}, "leave out url and urls"),
+        ({"cluster": ATTACHED, "generator": {**MODEL, "urls": ["http://a.example/v1"]}}, "leave out url and urls"),
+        ({"cluster": ATTACHED, "generator": {"preset": "cluster"}}, "With urls a model needs its name"),
+        ({"cluster": ATTACHED, "generator": {"preset": "local"}}, "serves no model"),
+        (
+            {"cluster": ATTACHED, "embedder": {"preset": "cluster", "model": "fake"}},
+            "[embedder] can't be on the cluster",
+        ),
     ],
 )
 def test_models_that_do_not_go_with_a_cluster_are_refused(tables: dict[str, Any], sentence: str) -> None:
@@ -166,6 +189,22 @@ def test_a_model_on_a_cluster_is_the_one_at_several_addresses_whatever_the_clust
     at_urls = ModelSpec(urls=("http://one.example/v1",), model="fake")
     assert recipe({}).generator.identity == at_urls.identity
     assert shards.digest(recipe({}), "") == shards.digest(recipe({"address": "auto", "replicas": 8}), "")
+
+
+def test_servers_that_are_attached_are_several_addresses_of_a_model_and_need_no_cluster(tmp_path: Path) -> None:
+    labeller = {"preset": "cluster", "model": "judge", "key_env": "OWN_KEY"}
+    parts: dict[str, Any] = {"responders": [MODEL, {"preset": "local"}], "labeller": labeller}
+    whole = recipe(ATTACHED, rating={"aspects": ["helpfulness"]}, **parts)
+    urls = tuple(ATTACHED["attach"])
+    assert whole.cluster is None and not whole.on_cluster
+    assert [spec.urls for spec in (whole.generator, *whole.responders, whole.labeller)] == [urls, urls, (), urls]
+    assert whole.labeller.key_env == "OWN_KEY"
+    assert whole.generator == ModelSpec(urls=urls, model="fake", template="chatml", concurrency=4)
+    assert parse(tomllib.loads(to_toml(whole.dump()))) == whole
+    assert recipe({}).generator.identity == whole.generator.identity  # what a cluster answered is found again
+    keys = TypedKeys()
+    keys.type(whole.labeller, "k-1")
+    assert not Permissions(tmp_path).needs(whole, keys)  # no command, and a key that was typed for these addresses
 
 
 def test_the_command_is_filled_word_by_word_and_read_by_no_shell() -> None:
@@ -300,7 +339,7 @@ def test_a_cluster_that_lets_nobody_in_is_given_up_and_left_again() -> None:
 def test_a_doctor_of_clusters_says_what_is_none(tmp_path: Path) -> None:
     plain = tmp_path / "plain.toml"
     plain.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
-    for named, sentence in ((str(plain), "has no table [cluster]"), ("elsewhere", "address of a cluster is")):
+    for named, sentence in ((str(plain), "starts nothing on a cluster"), ("elsewhere", "address of a cluster is")):
         (finding,) = examine_cluster(named)
         assert not finding.ok and sentence in finding.words
 
@@ -424,15 +463,22 @@ class Scripted(Replicas):
     def __init__(self, *answers: bytes) -> None:
         super().__init__(Cluster(replicas=len(answers)), "fake", 4, silent)
         self.answers = list(answers)
+        self.well: list[Any] = []
+        """The requests that were answered well; of them there are `most_well`."""
+        self.most_well = math.inf
 
     async def _start(self) -> None:
         return None
 
     async def ask(self, number: int, *request: Any) -> Any:
-        return "answered", 200, {"content-type": "text/html"}, self.answers[number]
+        answer = self.answers[number] if len(self.well) < self.most_well else NONSENSE
+        if answer == WELL and request[0] == "POST":
+            self.well.append(request)
+        return "answered", 200, {"content-type": "text/html"}, answer
 
 
 WELL = json.dumps({"choices": [{"text": "Yes.", "finish_reason": "stop"}]}).encode()
+NONSENSE = b"<html>It works!</html>"
 DOUBT = "Does the command of [cluster] start an OpenAI-compatible server?"
 
 
@@ -468,6 +514,53 @@ def test_a_replica_that_answers_nonsense_costs_nothing(nonsense: bytes, sentence
         assert len(memo.answers) == 20
         assert await servers_of(Scripted(nonsense, WELL), range(30)) == ["replica 2"] * 30
         assert len(memo.calls) == 30
+
+    run(doing())
+
+
+def test_a_run_pauses_where_all_replicas_answer_nonsense_and_goes_on_once_they_are_well(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the start, and in mid-run once it was waited for: what was answered is kept, and nothing of it is asked again."""
+    monkeypatch.setattr(session, "Engine", partial(Engine, backoff=0.001))
+    monkeypatch.setattr(retries, "PATIENCE", 0.2)
+    workspace, whole = make_workspace(store), recipe({"replicas": 2, "gpus_per_replica": 0})
+    permissions = Permissions(workspace.settings.data)
+    permissions.allow(permissions.needs(whole, Keys()))
+    run = workflow.start(workspace, whole)
+
+    well: list[Any] = []
+
+    def works(most_well: float) -> tuple[str, str]:
+        """(state, why) after work with replicas that fall to nonsense after so many answers."""
+        replicas = Scripted(WELL, WELL)
+        replicas.most_well = most_well
+        monkeypatch.setattr(session, "_replicas", lambda *_: replicas)
+        with contextlib.suppress(EndpointDown):
+            asyncio.run(workflow.generate(workspace, run, lambda *_: None))
+        well.extend(replicas.well)
+        after = store.runs.get(run.id)
+        return after.state, after.reason
+
+    sentence = re.compile(rf"Replica [12] of fake answered something that is not JSON\. {re.escape(DOUBT)}")
+    for most_well in (0, 40):
+        state, why = works(most_well)
+        assert state == "paused" and sentence.fullmatch(why) and len(well) == most_well
+    assert 0 < store.runs.counts(run.id).answered < ROWS
+    state, _ = works(math.inf)
+    counts = store.runs.counts(run.id)
+    assert state == "done" and counts.answered == ROWS and not counts.failed
+    asked = Counter((path, content, str(headers)) for _, path, headers, content, *_ in well)
+    assert (
+        set(asked.values()) == {1} and len(asked) == 2 * ROWS + 3
+    )  # an instruction and a response each; three of a probe
+
+
+def test_another_replica_tells_what_the_model_can_where_the_first_answers_nonsense() -> None:
+    async def doing() -> None:
+        spec = ModelSpec(preset="cluster", model="fake", template="chatml")
+        pool = Addresses(Scripted(NONSENSE, WELL).endpoints(spec), spec.identity)
+        assert (await pool.probe()).raw_prompts
 
     run(doing())
 

@@ -23,6 +23,7 @@ from feedback.checks.base import NOT_SETTINGS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from tasks import TASKS
+from tasks.cluster.settings import Cluster
 from tasks.errors import InputError
 from tasks.models.presets import PRESETS
 from tasks.models.spec import ModelSpec
@@ -33,7 +34,7 @@ from tests.conftest import Command
 from tests.documentation import DEVELOPERS, README, ROOT, TOPICS, blocks
 
 ALL = [README, ROOT / "CHANGELOG.md", *TOPICS, *DEVELOPERS]
-TABLES = {"export": Export, "embedder": ModelSpec, "rating": UltraFeedback}
+TABLES = {"cluster": Cluster, "export": Export, "embedder": ModelSpec, "rating": UltraFeedback}
 CODE = re.compile(r"```.*?```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,4} (.+)$", re.MULTILINE)

@@ -492,8 +492,21 @@ def test_what_has_no_end_is_not_read_to_it(fault: Fault, kind: type[ModelError],
 
 def test_what_has_no_end_is_not_read_where_an_endpoint_is_probed() -> None:
     with FakeOpenAI(faults=lambda body, number: "endless") as server:
-        found = asking(server.url, lambda endpoint: endpoint.probe(), timeout=60.0)
-    assert not found.raw_prompts and not found.json_schema
+        with pytest.raises(ServerFault, match="sent more than 8 MB"):
+            asking(server.url, lambda endpoint: endpoint.probe(), timeout=60.0)
+        assert server.sent < MOST_RECEIVED + 16 * 2**20
+
+
+def test_a_server_that_speaks_another_protocol_is_no_endpoint_that_can_do_little() -> None:
+    """It is asked the plainest chat before it is given up; one that answers that can be used."""
+    page = (200, {"Content-Type": "text/html"}, b"<html>It works!</html>")
+    with FakeOpenAI(faults=lambda body, number: page) as server, pytest.raises(ServerFault, match="is not JSON"):
+        asking(server.url, lambda endpoint: endpoint.probe())
+    with FakeOpenAI(
+        faults=lambda body, number: None if set(body) <= {"model", "messages", "max_tokens"} else 500
+    ) as server:
+        found = asking(server.url, lambda endpoint: endpoint.probe())
+    assert not found.raw_prompts and not found.json_schema and not found.logprobs
 
 
 def packed(content: bytes, encoding: str) -> Fault:

@@ -77,7 +77,7 @@ def _cluster_of(named: str) -> Cluster:
     if not named.endswith((".toml", ".json")):
         return Cluster(address=named)
     if (settings := load(Path(named)).cluster) is None:
-        raise SettingsError(f"{named} has no table [cluster]: name the cluster's address in place of it.")
+        raise SettingsError(f"{named} starts nothing on a cluster: name the cluster's address in place of it.")
     return settings
 
 

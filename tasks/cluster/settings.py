@@ -4,13 +4,15 @@
 address = "auto"
 replicas = 4
 command = "vllm serve {model} --host 127.0.0.1 --port {port}"
+
+Where servers run already, attach = ["http://..."] names them: the same as urls of each model that is served there, and no Ray.
 """
 
 import math
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from tasks.errors import SettingsError
@@ -42,8 +44,18 @@ class Cluster:
         "What starts an OpenAI-compatible server on a node; {model} is the model's name, {port} a free port.",
     )
     start_timeout: float = setting(900.0, "Seconds in which a server that was started has to answer.")
+    attach: tuple[str, ...] = setting(
+        (),
+        "In place of all other settings here: addresses of servers of the model that run already, as in urls of a model.",
+    )
 
     def __post_init__(self) -> None:
+        others = [f.name for f in fields(self) if f.name != "attach" and getattr(self, f.name) != f.default]
+        if self.attach and others:
+            raise SettingsError(
+                f"attach names servers that run already, so nothing is started there: leave out {others[0]}.",
+                setting=others[0],
+            )
         if self.address not in (LOCAL, AUTO):
             parts = ELSEWHERE.fullmatch(self.address)
             if parts is None or not 0 < int(parts[3]) < 65536:

@@ -17,9 +17,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tasks.engine.budget import Account, Budget
 from tasks.engine.rate_limits import Limiter
-from tasks.engine.retries import ATTEMPTS, BACKOFF, CompletionRequest, EmbeddingRequest, EndpointClient, Tally
+from tasks.engine.retries import (
+    ATTEMPTS,
+    ATTEMPTS_OF_A_FAULTY_PROBE,
+    BACKOFF,
+    CompletionRequest,
+    EmbeddingRequest,
+    EndpointClient,
+    Tally,
+)
 from tasks.engine.stop_event import Halt
-from tasks.errors import CallFailed, ClaywrightError, EndpointDown, Stopped, Unreachable
+from tasks.errors import CallFailed, ClaywrightError, EndpointDown, ServerFault, Stopped, Unreachable
 from tasks.models.base import (
     REQUESTS,
     TEXTS_AT_ONCE,
@@ -149,7 +157,8 @@ class Engine:
                 break
             except CallFailed as error:
                 attempt += 1
-                if isinstance(error, Unreachable) or attempt >= ATTEMPTS:
+                most = ATTEMPTS_OF_A_FAULTY_PROBE if isinstance(error, ServerFault) else ATTEMPTS
+                if isinstance(error, Unreachable) or attempt >= most:
                     raise EndpointDown(str(error)) from error
                 await self._halt.sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
             if self.stopping:

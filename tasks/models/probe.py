@@ -1,10 +1,11 @@
 """Finds out what an endpoint can do, by asking it as little as possible.
 
 Six small requests, and one more for each field that the endpoint refuses: those it learns to leave out. What it refuses as a
-whole is a capability that it lacks; a wrong key, an unknown model or a dead address is an error.
+whole is a capability that it lacks; a wrong key, an unknown model, a dead address or one where something else answers is an error.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -60,8 +61,8 @@ MOST_MODELS, LONGEST_NAME, LONGEST_TOKEN = 5_000, 500, 100
 async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     """What `endpoint` can do.
 
-    Raises EndpointRefused where it can't be used at all, and CallFailed (Overloaded, TimedOut, Unreachable) where it may
-    be asked again: that says nothing of what it can do.
+    Raises EndpointRefused where it can't be used at all, and CallFailed (Overloaded, TimedOut, Unreachable, ServerFault) where
+    it may be asked again: that says nothing of what it can do.
     """
     listed = await _listed(endpoint)
     models, context, weights = _models(listed, endpoint.spec.model)
@@ -72,16 +73,18 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
         _takes_raw_prompts(endpoint),
         _gives_logprobs(endpoint),
     )
+    if writes_json is logprobs is None and not raw_prompts:
+        await _speaks(endpoint)
     known = catalogue.listed(endpoint.spec.model, endpoint.url)
     dialect = endpoint.dialect
-    as_schema = writes_json and dialect.answer_format == "json_schema"
+    as_schema = bool(writes_json) and dialect.answer_format == "json_schema"
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
     slot = _table(props.get("default_generation_settings")).get("n_ctx")
     return Capabilities(
         raw_prompts=raw_prompts,
-        json_schema=writes_json and dialect.answer_format != "text",
+        json_schema=bool(writes_json) and dialect.answer_format != "text",
         string_bounds=as_schema and "maxLength" not in dialect.without_keywords,
-        logprobs=logprobs,
+        logprobs=bool(logprobs),
         continues_turns=not raw_prompts and await _continues_turns(endpoint),
         chat_template=mask_whole(template, secrets) if template else template,
         bos_token=mask(str(props.get("bos_token") or "")[:LONGEST_TOKEN], secrets),
@@ -179,23 +182,37 @@ async def _continues_turns(endpoint: "OpenAIEndpoint") -> bool:
     return left_open > 0 and 0 < closed - left_open <= MOST_END_TOKENS
 
 
-async def _writes_json(endpoint: "OpenAIEndpoint") -> bool:
-    """True if an answer is JSON where that is asked for. A refused key or model is raised: nothing will work then."""
+async def _speaks(endpoint: "OpenAIEndpoint") -> None:
+    """Raises ServerFault where the plainest chat, too, is answered by no answer of the protocol."""
+    body = endpoint.request("chat", [{"role": "user", "content": "Hello"}], {"max_tokens": 1})
+    with contextlib.suppress(CallRefused):
+        await endpoint.send("chat", body, 0)
+
+
+async def _writes_json(endpoint: "OpenAIEndpoint") -> bool | None:
+    """True if an answer is JSON where that is asked for, None where the server fails at it. A refused key or model is raised:
+    nothing will work then.
+    """
     options = {"max_tokens": ROOM_TO_THINK, "schema": SCHEMA, "seed": SEED}
     body = endpoint.request("chat", [{"role": "user", "content": QUESTION}], options)
     try:
         answer = await endpoint.send("chat", body, 0)
         return isinstance(json.loads(answer.text), dict)
-    except (CallRefused, ServerFault, ValueError, RecursionError):
+    except ServerFault:
+        return None
+    except (CallRefused, ValueError, RecursionError):
         return False
 
 
-async def _gives_logprobs(endpoint: "OpenAIEndpoint") -> bool:
+async def _gives_logprobs(endpoint: "OpenAIEndpoint") -> bool | None:
+    """True if log-probabilities come where they are asked for, None where the server fails at it."""
     options = {"max_tokens": 1, "logprobs": True, "top_logprobs": 5, "seed": SEED}
     body = endpoint.request("chat", [{"role": "user", "content": "Say yes or no."}], options)
     try:
         answer = await endpoint.send("chat", body, 0)
-    except (CallRefused, ServerFault):
+    except ServerFault:
+        return None
+    except CallRefused:
         return False
     except EndpointRefused as error:  # it may be that only this is not allowed; what is, shows elsewhere
         if error.refusal is None or error.refusal.status != 403:
