@@ -3,7 +3,7 @@
 Reviewed rows and signals are loaded once (`evidence_of`); the figures themselves are made in feedback/stats/.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,7 +20,6 @@ from app.store.runs import Run
 from app.store.store import Store
 from feedback.rubrics import on_five
 from feedback.stats.row_signals import Answer, Population, signals_of
-from feedback.types import Verdict
 from tasks.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from feedback.stats.quality import QualityStatement
     from feedback.stats.review_order import QueueGain, ReviewOrder
     from feedback.stats.review_pace import Pace, Progress
-    from feedback.stats.reviewer_pairs import Mildness, PairAgreement
+    from feedback.stats.reviewer_pairs import Mildness, Opinion, PairAgreement
 
 RISK = 0.05
 """The share of accepted rows that may be wrong, where nobody chose another."""
@@ -47,6 +46,8 @@ class Evidence:
     population: Population
     answers: Sequence[Answer]
     audit: frozenset[str]
+    opinions: Sequence["Opinion"]
+    """What each reviewer said of the rows that somebody was done with."""
 
     @property
     def of_audit(self) -> list[Answer]:
@@ -95,7 +96,12 @@ def _evidence(store: Store, run: Run) -> Evidence:
     signature = store.evidence.signature(run.id)
     population, audit = store.db.answers.get(f"rows of {run.id}", lambda: _population(store, run), signature)
     answered = store.evidence.answered(run.id, majority=recipe.merge.decision == "majority")
-    ratings = _ratings(store, run, [each.row for each in answered if each.is_audit])
+    answered = [each for each in answered if each.row in population.index]
+    opinions = opinions_of(store, run, [each.row for each in answered])
+    middles = defaultdict[str, list[float]](list)
+    for opinion in opinions:
+        if opinion.rating is not None:
+            middles[opinion.row].append(opinion.rating)
     answers = [
         Answer(
             each.row,
@@ -103,12 +109,11 @@ def _evidence(store: Store, run: Run) -> Evidence:
             {"approve": True, "reject": False}.get(each.decision or ""),
             each.is_audit,
             each.at,
-            ratings.get(each.row),
+            fmean(middles[each.row]) if each.is_audit and each.row in middles else None,
         )
         for each in answered
-        if each.row in population.index
     ]
-    return Evidence(store, run, population, answers, audit)
+    return Evidence(store, run, population, answers, audit, opinions)
 
 
 def _population(store: Store, run: Run) -> tuple[Population, frozenset[str]]:
@@ -133,22 +138,6 @@ def _add_signals(store: Store, run: Run, rows: Sequence[str]) -> None:
     for at in range(0, len(rows), PAGE):
         judged = judged_of(store, run, list(rows[at : at + PAGE]))
         store.evidence.keep_signals({row: signals_of(reviewed, aspect) for row, reviewed in judged.items()})
-
-
-def _ratings(store: Store, run: Run, rows: Sequence[str]) -> dict[str, float]:
-    """People's mean rating of each row on 1 to 5, by those that they gave or changed."""
-    rubrics = recipe_of(run).known_rubrics
-
-    def of_person(verdict: Verdict) -> list[float]:
-        return [on_five(value, rubrics.scale(aspect)) for (aspect, _), value in verdict.own_middles.items()]
-
-    means: dict[str, float] = {}
-    for at in range(0, len(rows), PAGE):
-        for row, verdicts in store.verdicts.of(list(rows[at : at + PAGE])).items():
-            people = [fmean(own) for v in verdicts if v.status == "submitted" and (own := of_person(v))]
-            if people:
-                means[row] = fmean(people)
-    return means
 
 
 @dataclass(frozen=True)
@@ -210,7 +199,7 @@ def _insights(store: Store, run: Run, risk: float) -> Insights:
     gain = queue_gain(population, answers)
     timings = timings_of(store, run)
     measured = pace(timings)
-    opinions = opinions_of(store, run, [answer.row for answer in answers])
+    opinions = evidence.opinions
     return Insights(
         rows=len(population),
         audit=len(evidence.audit),
@@ -256,7 +245,7 @@ def _left(evidence: Evidence, timings: Sequence[Any]) -> Mapping[str, int]:
     return {name: round(left * number / whole) for name, number in done.items()}
 
 
-def opinions_of(store: Store, run: Run, rows: Sequence[str]) -> list[Any]:
+def opinions_of(store: Store, run: Run, rows: Sequence[str]) -> list["Opinion"]:
     """What each reviewer said of those rows that were decided."""
     from feedback.stats.reviewer_pairs import Opinion
 

@@ -652,6 +652,11 @@ def m021_servers(connection: sqlite3.Connection) -> None:
     )
 
 
+def m022_audit(connection: sqlite3.Connection) -> None:
+    """Finds the audit rows of a push without reading the whole of it."""
+    connection.execute("CREATE INDEX pushed_audit ON pushed(push, place) WHERE kind='audit'")
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -674,6 +679,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m019_evidence,
     m020_shards,
     m021_servers,
+    m022_audit,
 ]
 
 

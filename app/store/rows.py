@@ -273,13 +273,12 @@ class Rows:
 
     def numbers(self, run_id: str, row_ids: Sequence[str]) -> dict[str, int]:
         """{row id: its number in the run}: 1 for the first. It counts rows of any state: dropping one changes no other's."""
-        rows = self.db.all(
-            f"SELECT id, unit, position FROM rows WHERE run=? AND id IN ({marks(row_ids)}) ORDER BY unit, position",
-            run_id, *row_ids,
-        )  # fmt: skip
+        rows = self.db.all(  # found by their ids, put in order here: in the run's order SQLite would read the whole run
+            f"SELECT id, unit, position FROM rows WHERE +run=? AND id IN ({marks(row_ids)})", run_id, *row_ids
+        )
         numbers: dict[str, int] = {}
         number, unit, position = 0, -1, 0
-        for row in rows:  # each counted from the one before it
+        for row in sorted(rows, key=lambda row: (row["unit"], row["position"])):  # each counted from the one before it
             (more,) = self.db.all(
                 "SELECT count(*) n FROM rows WHERE run=? AND (unit, position)>(?, ?) AND (unit, position)<=(?, ?)",
                 run_id, unit, position, row["unit"], row["position"],

@@ -85,23 +85,32 @@ def fill(folder: Path, rows: int) -> str:
         return run.id
 
 
-def review(folder: Path) -> None:
-    """Sends the rows of the run, a fifth of them as a blind audit; two people decide a fifth of all, and tick a reason."""
+def send(folder: Path) -> None:
+    """Sends the rows of the run, a fifth of them as a blind audit, at priorities of chance."""
     with Store(folder) as store:
         ids = [r["id"] for r in store.db.all("SELECT id FROM rows WHERE run='big' ORDER BY id")]
         push = store.pushes.begin_push("big", "here", "d", "d", "w", 1, "")
         store.pushes.plan(push, {row: random.Random(row).uniform(-2, 2) for row in ids}, blind_audit=True)
         for at in range(0, len(ids), 10_000):
             store.pushes.keep_sent(push, [(row, "h", {}) for row in ids[at : at + 10_000]], "2026-01-02")
+
+
+def review(folder: Path) -> None:
+    """Sends the rows of the run; two people decide a fifth of all by chance, and tick a reason."""
+    send(folder)
+    with Store(folder) as store:
+        ids = [r["id"] for r in store.db.all("SELECT id FROM rows WHERE run='big' ORDER BY id")]
         for name in ("ann", "ben"):
             decided = random.Random(name).sample(ids, len(ids) // 5)
             for at in range(0, len(decided), 10_000):
-                said = [_verdict(row, name) for row in decided[at : at + 10_000]]
-                store.verdicts.keep("d", said)
+                store.verdicts.keep("d", [by_chance(row, name) for row in decided[at : at + 10_000]])
 
 
-def _verdict(row: str, name: str) -> Verdict:
-    decision = random.Random(f"{row} {name}").choice(["approve", "approve", "reject"])
+def by_chance(row: str, name: str) -> Verdict:
+    return verdict(row, name, random.Random(f"{row} {name}").choice(["approve", "approve", "reject"]))
+
+
+def verdict(row: str, name: str, decision: str) -> Verdict:
     answers = {"decision": decision, "reasons": ["harmful"] if decision == "reject" else []}
     return Verdict(row, name, "submitted", answers, {}, row, f"{row} {name}", name, "2026-01-03", "2026-01-03")
 

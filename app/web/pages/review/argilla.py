@@ -141,8 +141,8 @@ def reviewers(view: RunView) -> Markup:
     if view.run is None or not view.counts.reviewed:
         return Markup()
     people = view.reviews.rows_by_reviewer()
-    cells = [(n, person_name(name)) for name, n in people[:MOST_PEOPLE]]
-    rest = [(sum(n for _, n in people[MOST_PEOPLE:]), count(len(people) - MOST_PEOPLE, "other"))]
+    cells = [(f"{n:,}", person_name(name)) for name, n in people[:MOST_PEOPLE]]
+    rest = [(f"{sum(n for _, n in people[MOST_PEOPLE:]):,}", count(len(people) - MOST_PEOPLE, "other"))]
     return fragments.facts(cells + (rest if len(people) > MOST_PEOPLE else []), "Rows that each reviewer answered")
 
 

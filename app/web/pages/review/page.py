@@ -131,7 +131,7 @@ def _line(view: RunView) -> str:
     waiting = view.unsent
     if not counts.sent:
         return f"{count(waiting, 'row')} can be sent to Argilla, with the labeller's ratings and reasons beside them."
-    line = f"{counts.reviewed} of {count(counts.sent, 'row')} sent are reviewed."
+    line = f"{counts.reviewed:,} of {count(counts.sent, 'row')} sent are reviewed."
     return line + (f" {count(waiting, 'row is', 'rows are')} new or changed since." if waiting else "")
 
 
