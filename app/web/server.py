@@ -256,7 +256,7 @@ def scripts() -> str:
     """What runs in the page when it is there, as one function."""
     texts = [
         (STATIC / name).read_text(encoding="utf-8").strip()
-        for name in ("keys.js", "list.js", "fields.js", "switcher.js", "help.js")
+        for name in ("typing.js", "keys.js", "list.js", "fields.js", "switcher.js", "help.js")
     ]
     return f"() => {{ {' '.join(f'({text})();' for text in texts)} }}"
 

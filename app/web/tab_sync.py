@@ -23,6 +23,7 @@ version that it applied last. Every answer holds only what differs from what the
   next poll says the same, the answer was lost or overtaken, and all parts are sent again.
 - Where two answers may have met in the browser, `needs_full_refresh` is set: once no other request is under way, all parts
   are sent again, and the `dirty_fields`, of which the app can't know what they hold.
+- What is being typed is not known here until the field is left: `static/typing.js` keeps it from what answers say of the field.
 - The run and the page are in the tab itself (and in its address): neither a reload nor a restart of the app loses them. A tab
   that the app does not know, as it was open before the app began, is taken to hold what was kept.
 """
