@@ -31,6 +31,8 @@ ABOUT_ITSELF = ("/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json", "/s
 FONTS = re.compile(r"@import\s*(url\()?[\"']?https://fonts\.googleapis\.com[^;]*?\)?[\"']?\)?;")
 FOREIGN_IMPORT = re.compile(r"@import\s*(?:url\()?[\"']?(?:https?:)?//[^;]*;")
 
+INTO_THE_QUEUE = re.compile(r"-1===(\w)\?(\w)\.records\.push\((\w)\):\2\.records\[\1\]=\3")
+"""Where the pages put records that they loaded ahead behind those that they have, or in place of them."""
 OWN_STYLE = re.compile(r"""(\("style",\{key:\w+\.id,attrs:\{scoped:"")(\})""")
 
 
@@ -177,6 +179,26 @@ def keep_unsent_answers(app: Any) -> None:
         changed += with_script != text
     if not changed:
         raise UpstreamChanged("page with a head", "keep answers that could not be sent")
+
+
+def keep_records_in_sight(app: Any) -> None:
+    """Let the pages keep each record at the place at which a reviewer comes to it, where the list changes under them: because
+    others answered, priorities moved, or rows wait for a second reviewer. By themselves they take the place of a record that they
+    load again from where it is listed now, and show an empty page where it was.
+    """
+    changed = 0
+    stays = (
+        r"-1===\1?(\2.lastRecord&&\3.page>\2.lastRecord.page&&(\3.page=\2.lastRecord.page+1),\2.records.push(\3))"
+        r":(\3.page=\2.records[\1].page,\2.records[\1]=\3)"
+    )
+    for script in pages_of(app).rglob("*.js"):
+        text = script.read_text(encoding="utf-8")
+        kept, count = INTO_THE_QUEUE.subn(stays, text)
+        if count:
+            script.write_text(kept, encoding="utf-8")
+            changed += count
+    if not changed:
+        raise UpstreamChanged("script that puts records into its queue in the known way", "keep records in sight")
 
 
 def mark_own_styles(app: Any) -> str:

@@ -132,6 +132,7 @@ def load(home: Home) -> Any:
     patches.run_jobs_in_one_loop()
     patches.stay_off_the_internet(app)
     patches.keep_unsent_answers(app)
+    patches.keep_records_in_sight(app)
     sign_in.add_to(app, sign_in.Invitations(home.invitations))
     return app
 

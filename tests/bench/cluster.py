@@ -33,6 +33,7 @@ from app import services
 from app.config import Settings
 from app.store.store import Store
 from tasks import local as local_model
+from tasks.cluster.local_folder import make_token
 from tasks.cluster.replicas import BEFORE_IMPORT, SMALLEST_STORE
 from tests.bench.meter import environment, memory, tree
 from tests.serve_fake import calls, lines, servers
@@ -49,6 +50,7 @@ class TwoNodes:
 
     def __init__(self) -> None:
         os.environ.update(BEFORE_IMPORT)
+        make_token(os.environ)
         from ray.cluster_utils import Cluster
 
         self.size: dict[str, Any] = {"num_cpus": 1, "object_store_memory": SMALLEST_STORE}
