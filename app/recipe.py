@@ -14,7 +14,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from tasks.answering import Answers
 from tasks.cluster.settings import Cluster
 from tasks.engine.budget import Budget
 from tasks.errors import SettingsError
-from tasks.models.spec import CLUSTER, ModelSpec, bare
+from tasks.models.spec import CLUSTER, UNNAMED_ON_CLUSTER, ModelSpec, bare
 from tasks.settings import build
 from tasks.types import without_surrogates
 
@@ -136,10 +136,7 @@ class Recipe:
                 f'{served[0].model} has preset = "{CLUSTER}", and nothing says where that is: add a table [cluster].',
                 page=f"{served[0].model} is served on a cluster, which only the command line starts.",
             )
-        if others := [spec.model for spec in served if spec.model != served[0].model]:
-            raise SettingsError(
-                f"[cluster] serves one model, and the recipe names {served[0].model} and {others[0]}. Serve one of them elsewhere."
-            )
+        _one_model([spec.model for spec in served])
 
     @property
     def on_cluster(self) -> list[ModelSpec]:
@@ -178,6 +175,14 @@ class Recipe:
     def dump(self) -> dict[str, Any]:
         """The recipe as plain values, settings that are at their default left out."""
         return plain({f.name: getattr(self, f.name) for f in fields(self)})
+
+
+def _one_model(names: Sequence[str]) -> None:
+    """Raises SettingsError where the models that a cluster is to serve are several."""
+    if others := [name for name in names if name != names[0]]:
+        raise SettingsError(
+            f"[cluster] serves one model, and the recipe names {names[0]} and {others[0]}. Serve one of them elsewhere."
+        )
 
 
 def kind_of(task: Task) -> str:
@@ -352,6 +357,8 @@ def _attached(values: dict[str, Any]) -> dict[str, Any]:
                 f'A model with preset = "{CLUSTER}" is served at the addresses that [cluster] attaches: leave out url and urls.',
                 setting="preset",
             )
+        if not spec.get("model"):
+            raise SettingsError(UNNAMED_ON_CLUSTER, setting="model")
         return {**spec, "preset": "", "urls": attach}
 
     changed: dict[str, Any] = {key: at_them(values[key]) for key in ("generator", "labeller") if key in values}
@@ -359,6 +366,8 @@ def _attached(values: dict[str, Any]) -> dict[str, Any]:
         changed["responders"] = [at_them(spec) for spec in responders]
     if all(values[key] == changed[key] for key in changed):
         raise SettingsError(SERVES_NONE)
+    specs = [changed.get("generator"), changed.get("labeller"), *changed.get("responders", [])]
+    _one_model([str(spec["model"]) for spec in specs if isinstance(spec, Mapping) and spec.get("urls") is attach])
     return {key: part for key, part in {**values, **changed}.items() if key != "cluster"}
 
 

@@ -121,6 +121,7 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
 
 def before_shards(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `shards` brought, and those behind it."""
+    connection.execute("DROP INDEX pushed_audit")
     for name in ("served", "merged"):
         connection.execute(f"DROP TABLE {name}")
     for table in ("runs", "workings"):
@@ -129,7 +130,6 @@ def before_shards(connection: sqlite3.Connection) -> None:
 
 def before_evidence(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `evidence` brought, and those behind it."""
-    connection.execute("DROP INDEX pushed_audit")
     before_shards(connection)
     for index, column in (("pushed_moved", "moved"), ("pushed_shared", "reviewers")):
         connection.execute(f"DROP INDEX {index}")

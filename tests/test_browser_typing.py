@@ -19,20 +19,50 @@ def test_what_is_being_typed_outlives_what_another_tab_says(app: App, browser: B
         curator.fresh(app.url)
         curator.answered()
         own = field(curator, "name")
-        own.fill("half a na")
         other = curator.context.new_page()
         other.goto(f"{app.url}/?run=new")
         theirs = other.locator("#name input, #name textarea").first
         expect(theirs).to_have_value("example")
-        with page.expect_response(lambda answer: "another" in answer.text(), timeout=TOLD):
-            theirs.fill("another")
-            theirs.press("Tab")
-        page.wait_for_timeout(500)
-        expect(own).to_have_value("half a na")
+
+        def says(text: str) -> None:
+            """The other tab says so, and this one is told."""
+            with page.expect_response(lambda answer: f'"{text}"' in answer.text(), timeout=TOLD):
+                theirs.fill(text)
+                theirs.press("Tab")
+            page.wait_for_timeout(500)
+
+        for written, key in (("half a name", "Tab"), ("another half", "Enter")):
+            own.fill(written)
+            says(f"not {written}")
+            page.locator("#rows input").dispatch_event("blur")  # a field that somebody else's script closes
+            expect(own).to_have_value(written)
+            own.press(key)
+            expect(theirs).to_have_value(written, timeout=TOLD)
+            expect(own).to_have_value(written)
         own.press("Tab")
-        expect(theirs).to_have_value("half a na", timeout=TOLD)
-        expect(own).to_have_value("half a na")
+
+        own.fill("nothing")
+        own.fill("another half")  # as it was
+        says("the last word")
+        expect(own).to_have_value("another half")
+        own.press("Tab")
+        expect(own).to_have_value("the last word")
+        curator.answered()
+        expect(theirs).to_have_value("the last word")
         assert calm(curator)
+
+
+def test_a_field_is_emptied_by_a_button_that_leaves_the_focus_in_it(app: App, browser: Browser) -> None:
+    with person(browser) as curator:
+        page = curator.page
+        curator.fresh(app.url)
+        curator.tab("Models")
+        page.get_by_text("Model presets").click()
+        name = field(curator, "set-name")
+        name.fill("evening")
+        page.locator("#save-set").dispatch_event("click")
+        curator.wait("evening")
+        expect(name).to_have_value("")
 
 
 def test_what_is_being_typed_outlives_the_late_answer_to_what_stood_there(app: App, browser: Browser) -> None:

@@ -138,7 +138,7 @@ def listening(pid: int) -> dict[int, str]:
             {"attach": ["http://one.example/v1", "http://one.example/v1/"]},
             "attach: urls names http://one.example/v1 twice",
         ),
-        ({"attach": ["http://one.example/v1"], "replicas": 2}, "leave out replicas"),
+        ({"attach": ["http://one.example/v1"], "replicas": 2, "address": "auto"}, "leave out address, replicas"),
         ({"attach": ["http://one.example/v1"], "command": "serve {port}"}, "leave out command"),
     ],
 )
@@ -161,8 +161,9 @@ def test_a_wrong_cluster_is_refused_in_a_sentence(values: dict[str, Any], senten
         ({"cluster": {}, "generator": {**MODEL, "key_env": "OWN_KEY"}}, "leave out url"),
         ({"cluster": ATTACHED, "generator": {**MODEL, "url": "http://a.example/v1"}}, "leave out url and urls"),
         ({"cluster": ATTACHED, "generator": {**MODEL, "urls": ["http://a.example/v1"]}}, "leave out url and urls"),
-        ({"cluster": ATTACHED, "generator": {"preset": "cluster"}}, "With urls a model needs its name"),
+        ({"cluster": ATTACHED, "generator": {"preset": "cluster"}}, "needs its name, as its servers know it"),
         ({"cluster": ATTACHED, "generator": {"preset": "local"}}, "serves no model"),
+        ({"cluster": ATTACHED, "labeller": {"preset": "cluster", "model": "other"}}, "names fake and other"),
         (
             {"cluster": ATTACHED, "embedder": {"preset": "cluster", "model": "fake"}},
             "[embedder] can't be on the cluster",
@@ -192,7 +193,7 @@ def test_a_model_on_a_cluster_is_the_one_at_several_addresses_whatever_the_clust
 
 
 def test_servers_that_are_attached_are_several_addresses_of_a_model_and_need_no_cluster(tmp_path: Path) -> None:
-    labeller = {"preset": "cluster", "model": "judge", "key_env": "OWN_KEY"}
+    labeller = {"preset": "cluster", "model": "fake", "key_env": "OWN_KEY"}
     parts: dict[str, Any] = {"responders": [MODEL, {"preset": "local"}], "labeller": labeller}
     whole = recipe(ATTACHED, rating={"aspects": ["helpfulness"]}, **parts)
     urls = tuple(ATTACHED["attach"])
@@ -550,10 +551,9 @@ def test_a_run_pauses_where_all_replicas_answer_nonsense_and_goes_on_once_they_a
     state, _ = works(math.inf)
     counts = store.runs.counts(run.id)
     assert state == "done" and counts.answered == ROWS and not counts.failed
-    asked = Counter((path, content, str(headers)) for _, path, headers, content, *_ in well)
-    assert (
-        set(asked.values()) == {1} and len(asked) == 2 * ROWS + 3
-    )  # an instruction and a response each; three of a probe
+    times = Counter((path, content, str(headers)) for _, path, headers, content, *_ in well)
+    assert set(times.values()) == {1}
+    assert len(times) == 2 * ROWS + 3  # an instruction and a response each; three of a probe
 
 
 def test_another_replica_tells_what_the_model_can_where_the_first_answers_nonsense() -> None:

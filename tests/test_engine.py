@@ -13,6 +13,7 @@ import pytest
 from tasks.engine.engine import Call, Engine, draw_number
 from tasks.errors import CallRefused, EndpointDown, EndpointRefused, Overloaded, ServerFault, Stopped, Unreachable
 from tasks.models.base import Capabilities, Completion
+from tasks.models.refusals import Refusal
 from tests.make_endpoints import Fake, Remembered, echo, engine, failing, run, until
 
 
@@ -190,6 +191,18 @@ def test_a_probe_that_reaches_nobody_means_down() -> None:
         fake.probing = EndpointRefused("wrong key")
         with pytest.raises(EndpointRefused, match="wrong key"):
             await engine().bind(fake, "s").capabilities()
+
+    run(work())
+
+
+def test_a_probe_that_hears_nonsense_gives_up_sooner_than_one_that_hears_of_a_fault() -> None:
+    async def work() -> None:
+        for failure, times in ((ServerFault("a web page"), 3), (ServerFault("502", Refusal(502, "starting")), 6)):
+            fake = Fake(echo)
+            fake.probing = failure
+            with pytest.raises(EndpointDown, match=str(failure)):
+                await engine().bind(fake, "s").capabilities()
+            assert fake.probed == times
 
     run(work())
 

@@ -4,6 +4,8 @@ import re
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from app import workflow
 from app.config import Settings
 from app.review import reviewed_rows
@@ -33,6 +35,25 @@ def test_a_dropped_row_changes_no_other_number(store: Store) -> None:
     assert store.rows.all_numbers(run.id) == before
     assert store.rows.numbers(run.id, [ids[9], ids[4], ids[9]]) == {ids[4]: 5, ids[9]: 10}
     assert store.rows.numbers(run.id, []) == {}
+
+
+def test_what_each_look_at_review_asks_does_not_read_the_whole_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SQLite plans it: audit rows by their own index, row numbers by the rows' ids."""
+    run, plans = with_run(store, 12), []
+    ask = store.db.all
+
+    def planned(sql: str, *values: object) -> list[sqlite3.Row]:
+        plans.append(" ".join(row["detail"] for row in ask(f"EXPLAIN QUERY PLAN {sql}", *values)))
+        return ask(sql, *values)
+
+    monkeypatch.setattr(store.db, "all", planned)
+    store.pushes.sealed_blind(run.id)
+    assert "pushed_audit" in plans.pop() and not plans
+    store.rows.numbers(run.id, [f"{run.id}-000003-0", f"{run.id}-000008-0"])
+    assert plans.pop(0) == "SEARCH rows USING INDEX sqlite_autoindex_rows_1 (id=?)"
+    assert len(plans) == 2 and all("COVERING INDEX" in plan for plan in plans)
 
 
 def test_the_page_says_the_same_number_everywhere(store: Store, here: Settings) -> None:

@@ -77,7 +77,9 @@ def _cluster_of(named: str) -> Cluster:
     if not named.endswith((".toml", ".json")):
         return Cluster(address=named)
     if (settings := load(Path(named)).cluster) is None:
-        raise SettingsError(f"{named} starts nothing on a cluster: name the cluster's address in place of it.")
+        raise SettingsError(
+            f"{named} starts nothing on a cluster, so there are no nodes to look at. For a cluster's nodes, give its address."
+        )
     return settings
 
 

@@ -46,8 +46,6 @@ class Evidence:
     population: Population
     answers: Sequence[Answer]
     audit: frozenset[str]
-    opinions: Sequence["Opinion"]
-    """What each reviewer said of the rows that somebody was done with."""
 
     @property
     def of_audit(self) -> list[Answer]:
@@ -80,6 +78,11 @@ class Evidence:
         return acceptance(self.population, self.of_audit, self.unreviewed, risk, CONFIDENCE, waiting=self.waiting_audit)
 
     @cached_property
+    def opinions(self) -> Sequence["Opinion"]:
+        """Each reviewer's, of the rows that somebody was done with."""
+        return opinions_of(self.store, self.run, [answer.row for answer in self.answers])
+
+    @cached_property
     def order(self) -> "ReviewOrder":
         from feedback.stats.review_order import review_order
 
@@ -97,11 +100,10 @@ def _evidence(store: Store, run: Run) -> Evidence:
     population, audit = store.db.answers.get(f"rows of {run.id}", lambda: _population(store, run), signature)
     answered = store.evidence.answered(run.id, majority=recipe.merge.decision == "majority")
     answered = [each for each in answered if each.row in population.index]
-    opinions = opinions_of(store, run, [each.row for each in answered])
-    middles = defaultdict[str, list[float]](list)
-    for opinion in opinions:
+    ratings = defaultdict[str, list[float]](list)
+    for opinion in opinions_of(store, run, [each.row for each in answered if each.is_audit]):
         if opinion.rating is not None:
-            middles[opinion.row].append(opinion.rating)
+            ratings[opinion.row].append(opinion.rating)
     answers = [
         Answer(
             each.row,
@@ -109,11 +111,11 @@ def _evidence(store: Store, run: Run) -> Evidence:
             {"approve": True, "reject": False}.get(each.decision or ""),
             each.is_audit,
             each.at,
-            fmean(middles[each.row]) if each.is_audit and each.row in middles else None,
+            fmean(ratings[each.row]) if each.row in ratings else None,
         )
         for each in answered
     ]
-    return Evidence(store, run, population, answers, audit, opinions)
+    return Evidence(store, run, population, answers, audit)
 
 
 def _population(store: Store, run: Run) -> tuple[Population, frozenset[str]]:

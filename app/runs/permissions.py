@@ -58,6 +58,15 @@ class Need:
         return f"--allow-key {self.what}={self.where}" if self.kind == "key" else f"--allow-path {quoted}"
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """All that was allowed: variables, each with its host; paths; commands of clusters."""
+
+    keys: frozenset[tuple[str, str]] = frozenset()
+    paths: frozenset[str] = frozenset()
+    commands: frozenset[str] = frozenset()
+
+
 class Permissions:
     """What was allowed on one data folder; as it stands in the file now, which another process may have changed."""
 
@@ -70,8 +79,8 @@ class Permissions:
         if not needs:
             return
         with exclusively(self.path.with_suffix(".lock")):
-            keys, paths, commands = self._kept()
-            known = len(keys) + len(paths) + len(commands)
+            kept = self._kept()
+            keys, paths, commands = set(kept.keys), set(kept.paths), set(kept.commands)
             for need in needs:
                 if need.kind == "key":
                     keys.add((need.what, need.where))
@@ -79,19 +88,19 @@ class Permissions:
                     commands.add(need.what)
                 else:
                     paths.add(need.what)
-            if len(keys) + len(paths) + len(commands) == known:
+            if _Kept(frozenset(keys), frozenset(paths), frozenset(commands)) == kept:
                 return
-            kept: dict[str, Any] = {"keys": sorted(map(list, keys)), "paths": sorted(paths)}
+            values: dict[str, Any] = {"keys": sorted(map(list, keys)), "paths": sorted(paths)}
             if commands:
-                kept["commands"] = sorted(commands)
-            write_private(self.path, json.dumps(kept, ensure_ascii=False, indent=1))
+                values["commands"] = sorted(commands)
+            write_private(self.path, json.dumps(values, ensure_ascii=False, indent=1))
 
     def needed_key(self, spec: ModelSpec, keys: Keys) -> Need | None:
         """What is to be asked before the model gets its key from the environment; None where there is nothing to ask."""
         variable, host = spec.key_variable, host_of(spec.address)
         if not variable or keys.holds(spec) or not keys.of(spec) or _belongs(variable, spec.address):
             return None
-        return None if (variable, host) in self._kept()[0] else Need("key", variable, host)
+        return None if (variable, host) in self._kept().keys else Need("key", variable, host)
 
     def key(self, spec: ModelSpec, keys: Keys) -> str | None:
         """The key of a model. Raises NotAllowed for one of the environment that would go where nobody allowed it."""
@@ -117,7 +126,7 @@ class Permissions:
             in_home = whole.parent == folder.resolve() and folder.resolve() == Path.home().resolve()
             if in_home or not _everything(folder):
                 return None
-        return None if str(whole) in self._kept()[1] else Need(kind, str(whole))
+        return None if str(whole) in self._kept().paths else Need(kind, str(whole))
 
     def needs(self, recipe: Recipe, keys: Keys, folder: Path | None = None, *, of_paths: bool = True) -> list[Need]:
         """All that a recipe which stood in `folder` would do and that is to be asked for, in a fixed order."""
@@ -131,7 +140,7 @@ class Permissions:
 
     def needed_command(self, cluster: Cluster | None) -> Need | None:
         """What is to be asked before a cluster's nodes run the command of a recipe."""
-        if cluster is None or cluster.command in self._kept()[2]:
+        if cluster is None or cluster.command in self._kept().commands:
             return None
         where = {LOCAL: "this machine", AUTO: "the cluster of this machine"}
         return Need("runs", cluster.command, where.get(cluster.address, cluster.address))
@@ -156,20 +165,18 @@ class Permissions:
         """What these read may be read from now on."""
         self.allow(Need("reads", str(_resolved(path))) for path in read_by(inputs, specs))
 
-    def _kept(self) -> tuple[set[tuple[str, str]], set[str], set[str]]:
-        """(variables with hosts, paths, commands of clusters).
-
-        A file that can't be read, or that somebody else can have written, allows nothing.
-        """
+    def _kept(self) -> "_Kept":
+        """A file that can't be read, or that somebody else can have written, allows nothing."""
         try:
             if not is_private(self.path.lstat()):
-                return set(), set(), set()
+                return _Kept()
             kept: Any = json.loads(self.path.read_text(encoding="utf-8"))
             keys = {(str(name), str(host)) for name, host in kept["keys"]}
             commands = kept.get("commands")
-            return keys, set(map(str, kept["paths"])), set(map(str, commands if isinstance(commands, list) else ()))
+            paths = frozenset(map(str, kept["paths"]))
+            return _Kept(frozenset(keys), paths, frozenset(map(str, commands if isinstance(commands, list) else ())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return set(), set(), set()
+            return _Kept()
 
 
 def models_of(recipe: Recipe) -> list[ModelSpec]:

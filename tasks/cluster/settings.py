@@ -53,7 +53,7 @@ class Cluster:
         others = [f.name for f in fields(self) if f.name != "attach" and getattr(self, f.name) != f.default]
         if self.attach and others:
             raise SettingsError(
-                f"attach names servers that run already, so nothing is started there: leave out {others[0]}.",
+                f"attach names servers that run already, so nothing is started there: leave out {', '.join(others)}.",
                 setting=others[0],
             )
         if self.address not in (LOCAL, AUTO):

@@ -19,8 +19,8 @@ from tasks.engine.budget import Account, Budget
 from tasks.engine.rate_limits import Limiter
 from tasks.engine.retries import (
     ATTEMPTS,
-    ATTEMPTS_OF_A_FAULTY_PROBE,
     BACKOFF,
+    NONSENSE,
     CompletionRequest,
     EmbeddingRequest,
     EndpointClient,
@@ -150,15 +150,15 @@ class Engine:
     async def _probed(self, endpoint: Endpoint) -> Capabilities:
         if (known := await self.memo.recall_probe(endpoint.identity)) is not None:
             return known
-        attempt = 0
+        attempt = nonsense = 0
         while True:
             try:
                 capabilities = await endpoint.probe()
                 break
             except CallFailed as error:
                 attempt += 1
-                most = ATTEMPTS_OF_A_FAULTY_PROBE if isinstance(error, ServerFault) else ATTEMPTS
-                if isinstance(error, Unreachable) or attempt >= most:
+                nonsense += isinstance(error, ServerFault) and error.refusal is None
+                if isinstance(error, Unreachable) or nonsense >= NONSENSE or attempt >= ATTEMPTS:
                     raise EndpointDown(str(error)) from error
                 await self._halt.sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
             if self.stopping:

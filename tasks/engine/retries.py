@@ -46,8 +46,8 @@ from tasks.types import Message
 
 ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30
 """After so many a call that fails while others are answered is its own fault; "too many requests" may be bad luck for longer."""
-ATTEMPTS_OF_A_FAULTY_PROBE = 3
-"""A server that fails at the smallest of questions before it answered any is none of its kind, or will not be one soon."""
+NONSENSE = 3
+"""After so many answers that are no answers to the smallest of questions, something else than an endpoint is there, and stays."""
 BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 PATIENCE_BEFORE_FIRST_ANSWER, PATIENCE = 3.0, 3600.0
 """Seconds for which an endpoint that is away is waited for, beyond those that it asks for itself."""

@@ -1,7 +1,7 @@
 """Finds out what an endpoint can do, by asking it as little as possible.
 
-Six small requests, and one more for each field that the endpoint refuses: those it learns to leave out. What it refuses as a
-whole is a capability that it lacks; a wrong key, an unknown model, a dead address or one where something else answers is an error.
+Six to eight small requests, and one more for each field that the endpoint refuses: those it learns to leave out. What it refuses as
+a whole is a capability that it lacks; a wrong key, an unknown model, an address that is dead or is something else's is an error.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
         _takes_raw_prompts(endpoint),
         _gives_logprobs(endpoint),
     )
-    if writes_json is logprobs is None and not raw_prompts:
+    if writes_json is None and logprobs is None and not raw_prompts:
         await _speaks(endpoint)
     known = catalogue.listed(endpoint.spec.model, endpoint.url)
     dialect = endpoint.dialect
@@ -184,14 +184,15 @@ async def _continues_turns(endpoint: "OpenAIEndpoint") -> bool:
 
 async def _speaks(endpoint: "OpenAIEndpoint") -> None:
     """Raises ServerFault where the plainest chat, too, is answered by no answer of the protocol."""
-    body = endpoint.request("chat", [{"role": "user", "content": "Hello"}], {"max_tokens": 1})
+    body = endpoint.request("chat", [{"role": "user", "content": "Hello"}], {"max_tokens": ROOM_TO_THINK})
     with contextlib.suppress(CallRefused):
         await endpoint.send("chat", body, 0)
 
 
 async def _writes_json(endpoint: "OpenAIEndpoint") -> bool | None:
-    """True if an answer is JSON where that is asked for, None where the server fails at it. A refused key or model is raised:
-    nothing will work then.
+    """True if an answer is JSON where that is asked for, None where the server fails at it.
+
+    A refused key or model is raised: nothing will work then.
     """
     options = {"max_tokens": ROOM_TO_THINK, "schema": SCHEMA, "seed": SEED}
     body = endpoint.request("chat", [{"role": "user", "content": QUESTION}], options)

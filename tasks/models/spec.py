@@ -16,6 +16,7 @@ LONGEST_NAME, LONGEST_URL, MOST_TOKENS = 500, 2_000, 10**7
 DEFAULT_TOKENS = 1024
 CLUSTER = "cluster"
 """The preset of a model that is served on a cluster, as the recipe's table [cluster] says."""
+UNNAMED_ON_CLUSTER = f'A model with preset = "{CLUSTER}" needs its name, as its servers know it: give it as model.'
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 KEY_NAME = re.compile(r"(?:[A-Z0-9_]*_)?(?:KEY|TOKEN)|KEY_FOR_\w+")
 NOT_A_MODELS = re.compile(
@@ -44,7 +45,7 @@ class ModelSpec:
 
     title: ClassVar[str] = "model"
 
-    preset: str = setting("", "A known endpoint: " + ", ".join(PRESETS) + f"; {CLUSTER} for one that [cluster] starts.")
+    preset: str = setting("", "A known endpoint: " + ", ".join(PRESETS) + f"; {CLUSTER} for one that [cluster] serves.")
     url: str = setting(
         "", "Address of any OpenAI-compatible endpoint, up to and with /v1. It wins over the preset's.", label="Address"
     )
@@ -251,10 +252,7 @@ class ModelSpec:
                 setting="preset",
             )
         if not self.model or self.model.startswith("-"):
-            raise SettingsError(
-                f'A model with preset = "{CLUSTER}" needs its name, as its servers know it: give it as model.',
-                setting="model",
-            )
+            raise SettingsError(UNNAMED_ON_CLUSTER, setting="model")
 
     @property
     def each(self) -> "tuple[ModelSpec, ...]":

@@ -48,10 +48,10 @@ def answer(store: Store, run: Run, name: str, number: int) -> None:
     rows, keeps = evidence.population.index, evidence.population.keeps
     decided = chance.sample(sorted(evidence.unreviewed), number)
     agrees = [chance.random() < 0.9 for _ in decided]
-    said = [
+    decisions = [
         "approve" if (keeps[rows[row]] == 1) == same else "reject" for row, same in zip(decided, agrees, strict=True)
     ]
-    store.verdicts.keep("d", [verdict(row, name, decision) for row, decision in zip(decided, said, strict=True)])
+    store.verdicts.keep("d", [verdict(row, name, decision) for row, decision in zip(decided, decisions, strict=True)])
 
 
 def refreshed(folder: Path) -> list[float]:
