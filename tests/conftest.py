@@ -72,31 +72,7 @@ class OneServer(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneServer:
-    config.option.loadscopereorder = False  # by how many tests a file has; ours are in order of how long they take
     return OneServer(config, log)
-
-
-SLOW = (
-    "test_browser_",
-    "test_bombs",
-    "test_checks",
-    "test_cluster",
-    "test_hostile_text",
-    "test_odd_values",
-    "test_python_api",
-    "test_wheel",
-)
-"""Beginnings of the files whose tests take long."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long comes first, so that no worker is left alone with it at the end."""
-
-    def turn(item: pytest.Item) -> int:
-        return 0 if SERVICES & set(getattr(item, "fixturenames", ())) else 1 if item.path.name.startswith(SLOW) else 2
-
-    if hasattr(config, "workerinput"):
-        items.sort(key=turn)
 
 
 def served_file(config: pytest.Config) -> Path:
