@@ -35,6 +35,8 @@ from tasks.models.spec import ModelSpec
 from tasks.row_shape import columns
 
 WITHIN = (*KNOWN, ".zip")
+USUAL_TABLE = TableOptions()
+"""A table as it is read where nobody says how."""
 
 
 def snapshot(where: Argilla, name: str, workspace: str, settings: Settings, say: Say) -> Path:
@@ -74,7 +76,7 @@ def inputs_of(
     columns: Sequence[str] = (),
     config: str = "",
     split: str = "train",
-    table: TableOptions = TableOptions(),  # noqa: B008 - nothing changes it
+    table: TableOptions = USUAL_TABLE,
 ) -> Inputs:
     """The input that a word names: a file or folder where there is one or it looks like one, else a dataset by its id.
 

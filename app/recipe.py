@@ -348,6 +348,7 @@ def _attached(values: dict[str, Any]) -> dict[str, Any]:
     if not attach:
         raise SettingsError("[cluster] attach holds no address: leave it out, or name a server.", setting="attach")
     build(ModelSpec, {"urls": attach, "model": "any"}, "[cluster] attach")
+    served: list[str] = []
 
     def at_them(spec: Any) -> Any:
         if not isinstance(spec, Mapping) or spec.get("preset") != CLUSTER:
@@ -359,15 +360,15 @@ def _attached(values: dict[str, Any]) -> dict[str, Any]:
             )
         if not spec.get("model"):
             raise SettingsError(UNNAMED_ON_CLUSTER, setting="model")
+        served.append(str(spec["model"]))
         return {**spec, "preset": "", "urls": attach}
 
     changed: dict[str, Any] = {key: at_them(values[key]) for key in ("generator", "labeller") if key in values}
     if isinstance(responders := values.get("responders"), list):
         changed["responders"] = [at_them(spec) for spec in responders]
-    if all(values[key] == changed[key] for key in changed):
+    if not served:
         raise SettingsError(SERVES_NONE)
-    specs = [changed.get("generator"), changed.get("labeller"), *changed.get("responders", [])]
-    _one_model([str(spec["model"]) for spec in specs if isinstance(spec, Mapping) and spec.get("urls") is attach])
+    _one_model(served)
     return {key: part for key, part in {**values, **changed}.items() if key != "cluster"}
 
 

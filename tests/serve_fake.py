@@ -45,10 +45,8 @@ QUESTIONS = ("Is water wet?", "Say yes or no.", "Name a river.", '"Hello"')
 
 def lines(folder: Path, what: str = "came") -> list[dict[str, Any]]:
     """What all servers of a folder were asked, or answered, but for a probe's questions."""
-    texts = [file.read_text() for file in sorted(folder.glob("*.jsonl"))]
-    whole = (
-        text[: text.rfind("\n") + 1] for text in texts
-    )  # the last line may be half written, by a process that was killed too
+    texts = (file.read_text() for file in sorted(folder.glob("*.jsonl")))
+    whole = (text[: text.rfind("\n") + 1] for text in texts)  # a process that was killed leaves half a line
     noted = [json.loads(line) for text in whole for line in text.splitlines()]
     return [line for line in noted if line["what"] == what and not _is_of_a_probe(line)]
 

@@ -34,7 +34,7 @@ def test_what_is_being_typed_outlives_what_another_tab_says(app: App, browser: B
         for written, key in (("half a name", "Tab"), ("another half", "Enter")):
             own.fill(written)
             says(f"not {written}")
-            page.locator("#rows input").dispatch_event("blur")  # a field that somebody else's script closes
+            page.locator("#rows input").dispatch_event("blur")  # as keys.js closes a list of choices
             expect(own).to_have_value(written)
             own.press(key)
             expect(theirs).to_have_value(written, timeout=TOLD)

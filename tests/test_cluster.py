@@ -351,8 +351,8 @@ def test_folders_of_clusters_whose_owner_was_killed_are_removed_at_the_next_star
         "import sys, time; from pathlib import Path; from tasks.cluster.local_folder import local_folder\n"
         "print(local_folder(Path(sys.argv[1])).path, flush=True); time.sleep(600)"
     )
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    arguments = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         left = Path(process.stdout.readline().strip())
         (left / "r" / "session").mkdir()
@@ -684,8 +684,8 @@ def test_a_run_without_a_cluster_imports_nothing_of_ray(tmp_path: Path) -> None:
     )
     file = tmp_path / "plain.toml"
     file.write_text('rows = 2\n[generator]\npreset = "scripted"\n[task]\nkind = "magpie"\n', encoding="utf-8")
-    command = [sys.executable, "-c", code, "--data", str(tmp_path / "data"), "run", str(file), "--no-push"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    arguments = [sys.executable, "-c", code, "--data", str(tmp_path / "data"), "run", str(file), "--no-push"]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
 
 
@@ -711,19 +711,9 @@ def test_a_run_on_a_cluster_of_one_node_outlives_a_killed_server(tmp_path: Path)
     }  # fmt: skip
     file = tmp_path / "many.toml"
     file.write_text(to_toml(recipe(cluster).dump()), encoding="utf-8")
-    command_line = [
-        *claywright(),
-        "--data",
-        str(tmp_path / "data"),
-        "run",
-        str(file),
-        "--as",
-        "many",
-        "--no-push",
-        "--json",
-    ]
-    command_line += ["--allow-command", str(cluster["command"])]
-    with subprocess.Popen(command_line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    options = ["--as", "many", "--no-push", "--json", "--allow-command", str(cluster["command"])]
+    arguments = [*claywright(), "--data", str(tmp_path / "data"), "run", str(file), *options]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until(lambda: len(calls(came)) >= ROWS // 2, process)
         assert len(ports := listening(process.pid)) >= 5 and set(ports.values()) == {"127.0.0.1"}, ports
         os.kill(servers(came)[0], signal.SIGKILL)

@@ -80,19 +80,16 @@ class Permissions:
             return
         with exclusively(self.path.with_suffix(".lock")):
             kept = self._kept()
-            keys, paths, commands = set(kept.keys), set(kept.paths), set(kept.commands)
-            for need in needs:
-                if need.kind == "key":
-                    keys.add((need.what, need.where))
-                elif need.kind == "runs":
-                    commands.add(need.what)
-                else:
-                    paths.add(need.what)
-            if _Kept(frozenset(keys), frozenset(paths), frozenset(commands)) == kept:
+            allowed = _Kept(
+                kept.keys | {(need.what, need.where) for need in needs if need.kind == "key"},
+                kept.paths | {need.what for need in needs if need.kind not in ("key", "runs")},
+                kept.commands | {need.what for need in needs if need.kind == "runs"},
+            )
+            if allowed == kept:
                 return
-            values: dict[str, Any] = {"keys": sorted(map(list, keys)), "paths": sorted(paths)}
-            if commands:
-                values["commands"] = sorted(commands)
+            values: dict[str, Any] = {"keys": sorted(map(list, allowed.keys)), "paths": sorted(allowed.paths)}
+            if allowed.commands:
+                values["commands"] = sorted(allowed.commands)
             write_private(self.path, json.dumps(values, ensure_ascii=False, indent=1))
 
     def needed_key(self, spec: ModelSpec, keys: Keys) -> Need | None:
@@ -165,16 +162,16 @@ class Permissions:
         """What these read may be read from now on."""
         self.allow(Need("reads", str(_resolved(path))) for path in read_by(inputs, specs))
 
-    def _kept(self) -> "_Kept":
+    def _kept(self) -> _Kept:
         """A file that can't be read, or that somebody else can have written, allows nothing."""
         try:
             if not is_private(self.path.lstat()):
                 return _Kept()
             kept: Any = json.loads(self.path.read_text(encoding="utf-8"))
-            keys = {(str(name), str(host)) for name, host in kept["keys"]}
+            keys = frozenset((str(name), str(host)) for name, host in kept["keys"])
             commands = kept.get("commands")
             paths = frozenset(map(str, kept["paths"]))
-            return _Kept(frozenset(keys), paths, frozenset(map(str, commands if isinstance(commands, list) else ())))
+            return _Kept(keys, paths, frozenset(map(str, commands if isinstance(commands, list) else ())))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return _Kept()
 

@@ -166,6 +166,17 @@ def pages_of(app: Any) -> Path:
     return Path(folders[0])
 
 
+def _replaced_in_scripts(app: Any, pattern: re.Pattern[str], by: str) -> int:
+    """How many times a pattern was replaced in the scripts of the web pages."""
+    total = 0
+    for script in pages_of(app).rglob("*.js"):
+        text, count = pattern.subn(by, script.read_text(encoding="utf-8"))
+        if count:
+            script.write_text(text, encoding="utf-8")
+            total += count
+    return total
+
+
 def keep_unsent_answers(app: Any) -> None:
     """Let the pages keep answers that were given while the server was away, and send them once it is back: by themselves they
     go on to the next record without a word.
@@ -186,18 +197,11 @@ def keep_records_in_sight(app: Any) -> None:
     others answered, priorities moved, or rows wait for a second reviewer. By themselves they take the place of a record that they
     load again from where it is listed now, and show an empty page where it was.
     """
-    changed = 0
     stays = (
         r"-1===\1?(\2.lastRecord&&\3.page>\2.lastRecord.page&&(\3.page=\2.lastRecord.page+1),\2.records.push(\3))"
         r":(\3.page=\2.records[\1].page,\2.records[\1]=\3)"
     )
-    for script in pages_of(app).rglob("*.js"):
-        text = script.read_text(encoding="utf-8")
-        kept, count = INTO_THE_QUEUE.subn(stays, text)
-        if count:
-            script.write_text(kept, encoding="utf-8")
-            changed += count
-    if not changed:
+    if not _replaced_in_scripts(app, INTO_THE_QUEUE, stays):
         raise UpstreamChanged("script that puts records into its queue in the known way", "keep records in sight")
 
 
@@ -206,14 +210,8 @@ def mark_own_styles(app: Any) -> str:
     text can know, so that styles in texts can be forbidden; returns the mark.
     """
     need = "tell the styles of its pages from those in texts"
-    mark, total = secrets.token_urlsafe(16), 0
-    for script in pages_of(app).rglob("*.js"):
-        text = script.read_text(encoding="utf-8")
-        marked, count = OWN_STYLE.subn(rf'\1,nonce:"{mark}"\2', text)
-        if count:
-            script.write_text(marked, encoding="utf-8")
-            total += count
-    if not total:
+    mark = secrets.token_urlsafe(16)
+    if not _replaced_in_scripts(app, OWN_STYLE, rf'\1,nonce:"{mark}"\2'):
         raise UpstreamChanged("script that makes styles of the known form", need)
     return mark
 

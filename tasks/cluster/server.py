@@ -48,7 +48,7 @@ OURS = re.compile(
 )
 """Variables of Claywright's own environment, and keys, which are nothing for a server that has an environment of its own."""
 SAME_EVERYWHERE = ("python", "ray", "claywright")
-"""What all nodes have in the same version."""
+"""Programs that have to be of the same version on all nodes."""
 OF_THE_HUB = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 TOLD = ("retry-after", "retry-after-ms", "location", "content-type")
 """Headers of an answer that somebody reads."""

@@ -19,8 +19,8 @@ from tasks.engine.budget import Account, Budget
 from tasks.engine.rate_limits import Limiter
 from tasks.engine.retries import (
     ATTEMPTS,
+    ATTEMPTS_AT_NONSENSE,
     BACKOFF,
-    NONSENSE,
     CompletionRequest,
     EmbeddingRequest,
     EndpointClient,
@@ -158,7 +158,7 @@ class Engine:
             except CallFailed as error:
                 attempt += 1
                 nonsense += isinstance(error, ServerFault) and error.refusal is None
-                if isinstance(error, Unreachable) or nonsense >= NONSENSE or attempt >= ATTEMPTS:
+                if isinstance(error, Unreachable) or nonsense >= ATTEMPTS_AT_NONSENSE or attempt >= ATTEMPTS:
                     raise EndpointDown(str(error)) from error
                 await self._halt.sleep(max(self.backoff * 2**attempt, error.retry_after or 0.0))
             if self.stopping:

@@ -46,7 +46,7 @@ from tasks.types import Message
 
 ATTEMPTS, ATTEMPTS_WHEN_TOO_MANY = 6, 30
 """After so many a call that fails while others are answered is its own fault; "too many requests" may be bad luck for longer."""
-NONSENSE = 3
+ATTEMPTS_AT_NONSENSE = 3
 """After so many answers that are no answers to the smallest of questions, something else than an endpoint is there, and stays."""
 BACKOFF, LONGEST_BACKOFF = 0.5, 20.0
 PATIENCE_BEFORE_FIRST_ANSWER, PATIENCE = 3.0, 3600.0

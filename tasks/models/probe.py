@@ -75,16 +75,17 @@ async def probe(endpoint: "OpenAIEndpoint") -> Capabilities:
     )
     if writes_json is None and logprobs is None and not raw_prompts:
         await _speaks(endpoint)
+    writes_json, logprobs = bool(writes_json), bool(logprobs)
     known = catalogue.listed(endpoint.spec.model, endpoint.url)
     dialect = endpoint.dialect
-    as_schema = bool(writes_json) and dialect.answer_format == "json_schema"
+    as_schema = writes_json and dialect.answer_format == "json_schema"
     template = props.get("chat_template") if isinstance(props.get("chat_template"), str) else None
     slot = _table(props.get("default_generation_settings")).get("n_ctx")
     return Capabilities(
         raw_prompts=raw_prompts,
-        json_schema=bool(writes_json) and dialect.answer_format != "text",
+        json_schema=writes_json and dialect.answer_format != "text",
         string_bounds=as_schema and "maxLength" not in dialect.without_keywords,
-        logprobs=bool(logprobs),
+        logprobs=logprobs,
         continues_turns=not raw_prompts and await _continues_turns(endpoint),
         chat_template=mask_whole(template, secrets) if template else template,
         bos_token=mask(str(props.get("bos_token") or "")[:LONGEST_TOKEN], secrets),

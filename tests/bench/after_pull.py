@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.review import acceptance
@@ -25,7 +25,7 @@ from app.review.review_queue import refresh
 from app.store.runs import Run
 from app.store.store import Store
 from tests.bench.big import fill, seconds, send, verdict
-from tests.bench.page import NEXT_ROW, usable
+from tests.bench.page import usable, verdicts
 from tests.browser import CHROMIUM, FLAGS, App, without_services
 
 TURNS, ANSWERS, VERDICTS, RISK = 5, 40, 40, 0.2
@@ -67,17 +67,6 @@ def refreshed(folder: Path) -> list[float]:
         return times
 
 
-def verdicts(page: Page) -> list[float]:
-    """Seconds from the key of a verdict until the next row is shown."""
-    times = []
-    for _ in range(VERDICTS):
-        page.evaluate(f"() => {{ window.next_row = ({NEXT_ROW})(); }}")
-        page.keyboard.press("a")
-        times.append(float(page.evaluate("window.next_row")))
-        page.wait_for_timeout(300)
-    return times
-
-
 def line(what: str, times: Sequence[float]) -> str:
     ordered = sorted(times)
     return f"| {what} | {len(ordered)} | {statistics.median(ordered):.3f} s | {ordered[-1]:.3f} s |"
@@ -108,7 +97,7 @@ def main() -> None:
             page.evaluate(ASKING)
             page.wait_for_timeout(3000)
             quiet = page.evaluate("window.waits.splice(0)")
-            shown = verdicts(page)
+            shown = verdicts(page, VERDICTS)
             during = page.evaluate("window.waits.splice(0)")
             browser.close()
     finally:

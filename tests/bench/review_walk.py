@@ -28,7 +28,7 @@ BY_KEYBOARD = 12
 """Rows that each of two reviewers answers in Argilla's own page."""
 AT_LEAST = 1500
 """Milliseconds that a reviewer looks at a row: what comes faster is taken for a script's."""
-AUDITED = 44
+AUDITED = 46
 """Audit rows that are answered in the end, of 50: with all of them so few rows are left that nothing can be proven of a fifth."""
 RIVER = re.compile(r"Name river number (\d+)\.")
 PICTURES = Path(tempfile.gettempdir()) / "pictures"
@@ -48,14 +48,9 @@ def rate(number: int, responses: int) -> list[Rating]:
 
 
 def seen(page: Page) -> int:
-    """The number of the row that Argilla's page shows. Where it shows none, as its list changed under it, it is loaded anew."""
+    """The number of the row that Argilla's page shows."""
     text = page.get_by_text(RIVER).first
-    try:
-        expect(text).to_be_visible()
-    except AssertionError:
-        print("Argilla's page showed no row, and was loaded anew")
-        page.reload()
-        expect(text).to_be_visible()
+    expect(text).to_be_visible()
     found = RIVER.search(text.inner_text())
     assert found is not None
     return int(found[1])
@@ -70,8 +65,6 @@ def reviews(page: Page, rows: int) -> list[int]:
             page.wait_for_function(f"!document.body.innerText.includes('Name river number {number}.')")
             continue
         page.wait_for_timeout(AT_LEAST)
-        if seen(page) != number:
-            continue
         with page.expect_response(lambda answer: "/responses" in answer.url and answer.request.method == "POST"):
             page.keyboard.press("2" if is_bad(number) else "1")
             page.keyboard.press("Enter")
@@ -120,12 +113,12 @@ def test_three_reviewers(
         by_ann = reviews(ann.page, BY_KEYBOARD)
         ben.page.reload()
         by_ben = reviews(ben.page, BY_KEYBOARD)
-        twice = set(by_ann) & set(by_ben)  # rows that are for two reviewers, once the app knows of two
+        assert not set(by_ann) & set(by_ben)
         print("ann answered", by_ann, "ben answered", by_ben)
 
         curator.answered()
         curator.press("pull")
-        curator.counted("reviewed", 2 * BY_KEYBOARD - len(twice))
+        curator.counted("reviewed", 2 * BY_KEYBOARD)
         for _ in range(60):  # the app may be telling Argilla of a pull that it began by itself
             after = {r["external_id"]: r["metadata"] for r in owner.records(dataset)}
             moved = [row for row in before if before[row]["priority"] != after[row]["priority"]]
@@ -135,7 +128,6 @@ def test_three_reviewers(
             page.wait_for_timeout(500)
         print(f"{len(moved)} records have another priority in Argilla; {len(shared)} are for two reviewers")
         assert moved and len(shared) >= ROWS // 10
-        assert twice <= {int(row.rsplit("-", 2)[1]) for row in shared}
 
         # what only ann answered stays open for ben, as the second reviewer
         waits = [r for r in owner.records(dataset) if r["external_id"] in shared and len(r["responses"]) == 1]
@@ -224,7 +216,7 @@ def test_three_reviewers(
         with Store(served_app.data) as store:
             before_it, reviewed = insights_of(store, run).quality, store.runs.counts(run.id).reviewed
             alone = [row for row, verdicts in store.verdicts.of([*kept]).items() if len(verdicts) == 1]
-        assert len(alone) >= 15
+        assert len(alone) > 20
         for row in alone:
             owner.take_back(kept[row])
         curator.tab("Review")
