@@ -23,7 +23,8 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
-SLOW = 120_000
+USUAL, SLOW = 30_000, 120_000
+"""Milliseconds that something is waited for, on a busy machine too: usual things, and those that take their time."""
 MEANT = 700
 """Milliseconds after which a second click is meant: a little more than app/web/pages/confirm.py has for a double click."""
 FAILED = Path(tempfile.gettempdir()) / "claywright-failed.png"
@@ -41,6 +42,8 @@ AT_ONCE = """([where, text]) => {
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 ADDRESSES: dict[str, str] = {}
 """The address that lets a browser in, as the app printed it, by the app's URL."""
+
+expect.set_options(timeout=USUAL)
 
 
 @dataclass
@@ -205,7 +208,7 @@ class Person:
 def person(browser: Browser, **options: Any) -> Iterator[Person]:
     """A browser context: own cookies, own storage."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(USUAL)
     foreign: list[str] = []
     complaints: list[str] = []
 

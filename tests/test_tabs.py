@@ -17,7 +17,7 @@ from app.web.jobs import Jobs
 from app.web.layout import PAGES
 from app.web.page_builder import Act, Action, Board, Done
 from app.web.service_monitor import ServiceMonitor, ServiceStatus
-from app.web.state import AppState
+from app.web.state import AppState, RunView
 from app.web.tab_state import TabState
 from app.web.tab_sync import JUST_AFTER, POLL_BUSY, POLL_IDLE, POLL_SOON, Tab, TabSync
 
@@ -276,13 +276,37 @@ def test_whoever_just_did_something_is_told_again_soon(sync: TabSync) -> None:
     tab = sync.open_tabs.of(page(sync, "1").request)
     view = sync.state.look(BROWSER, "")
     sync.state.services.model = sync.state.services.argilla = ServiceStatus("ready")
-    assert sync.poll_interval(tab, view) == POLL_IDLE
+    assert sync.poll_interval(tab, sync.at_work(view)) == POLL_IDLE
     with tab.pending():
-        assert sync.poll_interval(tab, view) == POLL_IDLE
+        assert sync.poll_interval(tab, sync.at_work(view)) == POLL_IDLE
     sync.state.services.model = ServiceStatus("starting")
-    assert sync.poll_interval(tab, view) == POLL_SOON
+    assert sync.poll_interval(tab, sync.at_work(view)) == POLL_SOON
     tab.last_input -= JUST_AFTER
-    assert sync.poll_interval(tab, view) == POLL_BUSY
+    assert sync.poll_interval(tab, sync.at_work(view)) == POLL_BUSY
+
+
+def test_what_ends_while_it_is_shown_as_going_on_is_looked_at_again_soon(sync: TabSync) -> None:
+    ready, starting = ServiceStatus("ready"), ServiceStatus("starting")
+    sync.state.services.model = sync.state.services.argilla = ready
+
+    async def built() -> gr.HTML:
+        with gr.Blocks(analytics_enabled=False):
+            return gr.HTML("")
+
+    def starts_then_ends(view: RunView) -> Any:
+        shown = sync.state.services.model.state
+        sync.state.services.model = ready
+        return gr.update(value=shown)
+
+    panel = asyncio.run(built())
+    tab = page(sync, "1")
+    sync.board.shows.append(("top", panel, starts_then_ends))
+    sync.state.services.model = starting
+    answer = tab.send(name="mine")
+    assert answer[panel] == "starting" and sync.open_tabs.of(tab.request).sent[2] == POLL_SOON
+    tab.apply(answer)
+    answer = sync.poll("", "generate", tab.base_version, tab.request)
+    assert answer[panel] == "ready" and answer[sync.timer].value == POLL_IDLE
 
 
 def test_an_action_that_began_earlier_does_not_talk_over_a_later_one() -> None:

@@ -240,6 +240,7 @@ class TabSync:
         """
         base_fields = tab.sent_fields.get(int(base_version), base)
         view = self.state.look(browser, tab.run, tab.state)
+        at_work = self.at_work(view)  # before anything is shown: what ends meanwhile is shown as still going on
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
         fields, defaults = self.board.form.fields, self.state.usual
@@ -272,7 +273,7 @@ class TabSync:
         if out or new:
             tab.needs_full_refresh |= tab.pending_requests > 1 or 0 < base_version != tab.version
             tab.dirty_fields |= new.keys() if tab.needs_full_refresh else set()
-        state = tab.run, tab.state.page, self.poll_interval(tab, view)
+        state = tab.run, tab.state.page, self.poll_interval(tab, at_work or self.at_work(view))
         if not out and not new and state == tab.sent and base_version >= 0:
             return {self.page: gr.skip()}
         tab.version += 1
@@ -304,10 +305,14 @@ class TabSync:
                 odd.append(name)
         return odd
 
-    def poll_interval(self, tab: Tab, view: RunView) -> float:
-        """Seconds until the tab is to poll again."""
+    def at_work(self, view: RunView) -> bool:
+        """True while something goes on of which the page shows how far it is."""
         starting = "starting" in (self.state.services.model.state, self.state.services.argilla.state)
-        if not (view.busy or self.state.counting or self.state.trying or starting or tab.needs_full_refresh):
+        return view.busy or self.state.counting or self.state.trying or starting
+
+    def poll_interval(self, tab: Tab, at_work: bool) -> float:
+        """Seconds until the tab is to poll again."""
+        if not (at_work or tab.needs_full_refresh):
             return POLL_IDLE
         return POLL_SOON if time.monotonic() - tab.last_input < JUST_AFTER else POLL_BUSY
 
