@@ -16,6 +16,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -423,6 +424,7 @@ def load_rubrics(path: Path) -> tuple[Rubric, ...]:
     return rubrics
 
 
+@lru_cache(maxsize=8)  # a glance of the page reads that of its run several times
 def read(text: str) -> Recipe:
     """The recipe that a run keeps, as JSON. Its addresses lose the secrets that earlier versions kept in them."""
     values = json.loads(text)

@@ -232,6 +232,19 @@ def test_an_action_takes_the_fields_of_its_page_and_knows_the_others(sync: TabSy
     assert (worked[0]["name"], worked[0]["rows"]) == ("mine", 7)
 
 
+def test_an_event_fills_its_page_and_what_is_elsewhere_comes_at_once_after_it(sync: TabSync) -> None:
+    sync.board.form.pages["name"] = "models"
+    fill = Action(None, lambda act: Done(fill={**act.filled, "name": "new", "rows": 5}), True, [], page="generate")  # type: ignore[arg-type]
+    tab = page(sync, "1")
+    answer = tab.answer(fill)
+    assert sync.board.form.fields["name"] not in answer and answer[sync.timer].value == POLL_SOON
+    assert tab.apply(answer) == {"rows": 5}
+    assert tab.poll() == {"name": "new"} and tab.poll() == {}
+    assert (
+        tab.change(name="mine") == {} and sync.state.filled(BROWSER)["name"] == "mine"
+    )  # it was not held against the tab
+
+
 def test_the_action_of_a_field_takes_its_part_of_a_recipe_along() -> None:
     form = Form()
 

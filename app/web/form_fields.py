@@ -12,6 +12,13 @@ from app.web.form_values import default_of, is_lines, label_of, shown
 from app.web.html import fragments
 
 NUMBERS = ("int", "float")
+TOP = "top"
+"""Where the header is, in place of a page."""
+
+
+def reaches(of: str, page: str) -> bool:
+    """True if an event of a page fills what is on `page`: of its own page and the header; of the header, everything."""
+    return of == TOP or page in (of, TOP)
 
 
 class Form:
@@ -26,7 +33,7 @@ class Form:
         self.pages: dict[str, str] = {}
         self.places: dict[str, str] = {}
         self.folds: dict[str, str] = {}
-        self.page = "top"
+        self.page = TOP
 
     def add(self, name: str, component: Component) -> Component:
         self.fields[name] = component

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from app.errors import PageError
 from app.store.runs import Run
 from app.web import form_values
-from app.web.form_fields import Form
+from app.web.form_fields import TOP, Form
 from app.web.form_values import FormValues
 from app.web.html import fragments
 from app.web.html.markup import joined, markup
@@ -140,7 +140,7 @@ class Action:
     field: str = ""
     often: bool = False
     """True where a second click counts though the first one is not answered yet."""
-    page: str = "top"
+    page: str = TOP
     keeps: bool | Sequence[Component] = False
     """True where the extra fields hold on to what was typed into them; or those that do."""
 
@@ -264,7 +264,7 @@ class Board:
         """What is wrong with fields of the page, for fields.js to say at each of them, and which one is to have the focus."""
         page, problems = view.tab.page, view.tab.problems
         form, focus = self.form, view.tab.focus
-        names = {name for name, where in form.pages.items() if where in (page, "top")}
+        names = {name for name, where in form.pages.items() if where in (page, TOP)}
         if self.looked_at[0] is not view.filled:  # what was kept is never changed in place
             self.looked_at = view.filled, form_values.unusable(view.filled)
         live = {name: message for name, message in self.looked_at[1].items() if name in names}

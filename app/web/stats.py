@@ -9,6 +9,7 @@ from app.runs.row_checks import Standing, standings
 from app.store.ratings import Wide
 from app.store.runs import Run
 from app.store.store import Store
+from feedback.argilla.dataset_settings import Shape, shape_of
 from feedback.stats.agreement import Agreement
 from feedback.stats.histograms import Said
 from feedback.stats.length_bias import ByLength, by_length, edges_of
@@ -18,6 +19,8 @@ from tasks.engine.retries import Tally
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 WORTH_A_LOOK = 6
+SHAPE_FROM = 50
+"""Rows from which the page tells what a record will hold."""
 
 
 class Find(Protocol[T_co]):
@@ -27,6 +30,12 @@ class Find(Protocol[T_co]):
     def __name__(self) -> str: ...
 
     def __call__(self, store: Store, run: Run) -> T_co: ...
+
+
+def first_shape(store: Store, run: Run) -> Shape | None:
+    """What a record has to hold for the first rows; None while there are none."""
+    rows = store.rows.page(run.id, 0, SHAPE_FROM)
+    return shape_of(rows) if rows else None
 
 
 def ratings(store: Store, run: Run) -> list[Said]:

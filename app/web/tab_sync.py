@@ -39,8 +39,10 @@ from functools import cached_property
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from app.web import form_values
+from app.web.form_fields import TOP, reaches
 from app.web.form_values import FormError
 from app.web.html.fragments import sentence
 from app.web.page_builder import Act, Action, Board, Done
@@ -197,8 +199,7 @@ class TabSync:
         self._build_as_usual()
         fields = self.board.form.fields
         tab_state = [self.run, self.page, self.base_version]
-        parts = [component for _, component, _ in self.board.shows]
-        everything = list(dict.fromkeys([*tab_state, self.timer, *parts, *fields.values()]))
+        everything = self._reached(TOP)
         # For each field that is sent, and each part whose progress is shown, the browser looks through the whole page: so a
         # field that was changed is sent alone, and progress is that of one hidden part.
         quiet = {**QUIET, "show_progress_on": self.page}
@@ -208,13 +209,20 @@ class TabSync:
         for name, tab in opened.items():
             tab.select(self.on_open(name), tab_state, everything, js=_remember(name), **quiet)
         for name, event in self.board.form.when_changed(self.board.own):
-            inputs = [*tab_state, fields[name]]
-            event(self.on_change(name), inputs, everything, trigger_mode="always_last", **quiet)
+            inputs, reached = [*tab_state, fields[name]], self._reached(self.board.form.pages[name])
+            event(self.on_change(name), inputs, reached, trigger_mode="always_last", **quiet)
         for action in self.board.actions:
             inputs = [*tab_state, *(fields[name] for name in self.fields_taken(action)), *action.extra]
-            outputs = list(dict.fromkeys([*everything, *action.extra, self.tabs]))
+            outputs: list[Any] = list(dict.fromkeys([*self._reached(action.page), *action.extra, self.tabs]))
             often: Any = "always_last" if action.field else "multiple" if action.often else "once"
             action.event(self.on_action(action), inputs, outputs, trigger_mode=often, **quiet)
+
+    def _reached(self, page: str) -> list[Component]:
+        """What an event on a page can fill: that of the header and the page; of the header, all there is."""
+        shows, form = self.board.shows, self.board.form
+        parts = [component for where, component, _ in shows if reaches(page, where)]
+        fields = [component for name, component in form.fields.items() if reaches(page, form.pages[name])]
+        return list(dict.fromkeys([self.run, self.page, self.base_version, self.timer, *parts, *fields]))
 
     def _build_as_usual(self) -> None:
         """Parts that show nothing of a new run are out of the page from the start, and fields hold what they usually hold.
@@ -232,11 +240,17 @@ class TabSync:
     # -- what a tab is given
 
     def update(
-        self, tab: Tab, browser: str, base_version: float, base: form_values.FormValues | None = None
+        self,
+        tab: Tab,
+        browser: str,
+        base_version: float,
+        base: form_values.FormValues | None = None,
+        of: str = TOP,
     ) -> dict[Any, Any]:
         """What differs from what the tab has: parts of the header and the page, and fields. Only under the tab's lock.
 
-        `base`: what its fields held, where `base_version` is too long ago.
+        `base`: what its fields held, where `base_version` is too long ago. `of`: the page of the event that is answered; what
+        lies out of its reach is told to the next poll, at once.
         """
         base_fields = tab.sent_fields.get(int(base_version), base)
         view = self.state.look(browser, tab.run, tab.state)
@@ -244,11 +258,12 @@ class TabSync:
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
         fields, defaults = self.board.form.fields, self.state.usual
+        page = tab.state.page if reaches(of, tab.state.page) else TOP
         odd = [
             n for n, field in fields.items() if view.filled[n] != defaults.get(n) and not fits(field, view.filled[n])
         ]
         try:
-            shown = {} if odd else self._parts(view, tab.state.page)
+            shown = {} if odd else self._parts(view, page)
         except Exception:  # what can't be shown must not lock a browser out: it is shown without what can't be
             if not (odd := self._unshowable(view, tab.state.page)):
                 raise
@@ -257,7 +272,7 @@ class TabSync:
             labels = ", ".join(dict.fromkeys(self.board.form.label(name) for name in odd))
             message = f"What {labels} held can't be shown. It begins anew."
             tab.state = replace(tab.state, problems={**tab.state.problems, tab.state.page: message})
-            return self.update(tab, browser, base_version, base)
+            return self.update(tab, browser, base_version, base, of)
         for number, show in shown.items():
             component = self.board.shows[number][1]
             news, hashes = _news(show, tab.sent_parts.get(number, {}))
@@ -266,14 +281,21 @@ class TabSync:
                 out[component] = news["value"] if news.keys() == {"value"} else gr.update(**news)
         tab.sent_parts.update(fresh)  # only now: where a part fails, all are shown another time
         new: form_values.FormValues = {}
-        field_values = {name: view.filled[name] for name in self.board.form.fields}
+        field_values = {name: view.filled[name] for name in fields}
+        held: set[str] = set()
         if base_fields is not None:
             new = form_values.differing(field_values, base_fields)
+            held = {name for name in new if not reaches(of, self.board.form.pages[name])}
+            new = {name: value for name, value in new.items() if name not in held}
+            field_values = {name: value for name, value in field_values.items() if name not in held}
+            field_values.update({name: base_fields[name] for name in held & base_fields.keys()})
             tab.last_chosen.update(new)
+        out_of_reach = bool(held) or page != tab.state.page
         if out or new:
             tab.needs_full_refresh |= tab.pending_requests > 1 or 0 < base_version != tab.version
             tab.dirty_fields |= new.keys() if tab.needs_full_refresh else set()
-        state = tab.run, tab.state.page, self.poll_interval(tab, at_work or self.at_work(view))
+        interval = self.poll_interval(tab, at_work or self.at_work(view))
+        state = tab.run, tab.state.page, POLL_SOON if out_of_reach else interval
         if not out and not new and state == tab.sent and base_version >= 0:
             return {self.page: gr.skip()}
         tab.version += 1
@@ -290,9 +312,7 @@ class TabSync:
 
     def _parts(self, view: RunView, page: str) -> dict[int, Any]:
         """What the header and a page show of a view, by the parts' numbers."""
-        return {
-            number: show(view) for number, (where, _, show) in enumerate(self.board.shows) if where in (page, "top")
-        }
+        return {number: show(view) for number, (where, _, show) in enumerate(self.board.shows) if where in (page, TOP)}
 
     def _unshowable(self, view: RunView, page: str) -> list[str]:
         """The fields without which the page can be shown: each is tried by itself in forms as they are at the beginning."""
@@ -405,14 +425,20 @@ class TabSync:
         """The handler of a field that a person changed."""
 
         def changed(run: str, page: str, base_version: float, value: Any, request: gr.Request) -> dict[Any, Any]:
-            return self.change(run, page, base_version, request, {name: value})
+            return self.change(run, page, base_version, request, {name: value}, self.board.form.pages[name])
 
         return changed
 
     def change(
-        self, run: str, page: str, base_version: float, request: gr.Request, filled: form_values.FormValues
+        self,
+        run: str,
+        page: str,
+        base_version: float,
+        request: gr.Request,
+        filled: form_values.FormValues,
+        of: str = TOP,
     ) -> dict[Any, Any]:
-        """Fields were changed: that is kept, and what depends on them is shown anew."""
+        """Fields of the page `of` were changed: that is kept, and what depends on them is shown anew."""
         browser = browser_of(request)
         if run == NOT_YET:
             return {self.page: gr.skip()}
@@ -425,7 +451,7 @@ class TabSync:
                 changes, problems = self.checked(tab, changes, base_version)
                 tab.state = replace(tab.state, problems=problems)
                 self.state.keep(browser, changes)
-            return self.update(tab, browser, base_version)
+            return self.update(tab, browser, base_version, of=of)
 
     def checked(
         self, tab: Tab, changes: form_values.FormValues, base_version: float
@@ -455,7 +481,7 @@ class TabSync:
         What the tab's others hold is known, or comes by itself. For each one that is sent the browser looks through the page.
         """
         form = self.board.form
-        names = [name for name in form.fields if action.forms and action.page in (form.pages[name], "top")]
+        names = [name for name in form.fields if action.forms and action.page in (form.pages[name], TOP)]
         if action.field:
             part = action.field.partition(".")[0]
             names = [name for name in names if name.partition(".")[0] == part]
@@ -480,7 +506,7 @@ class TabSync:
                 except FormError as error:
                     with tab.lock:
                         tab.state = replace(tab.state, problems={page: f"What was typed {error}"})
-                        return self.update(tab, browser, base_version)
+                        return self.update(tab, browser, base_version, of=action.page)
                 return self._perform(action, tab, browser, base_version, shown, extra, data)
 
         return act_on
@@ -503,12 +529,12 @@ class TabSync:
             self.state.keep(browser, changes)
             if wrong:
                 tab.state = replace(tab.state, problems=wrong)
-                return self.update(tab, browser, base_version)
+                return self.update(tab, browser, base_version, of=action.page)
             if action.field:
                 before = {**before, **tab.last_chosen}
                 tab.last_chosen[action.field] = shown[action.field]
                 if shown[action.field] == before[action.field]:  # somebody left it as it was
-                    return self.update(tab, browser, base_version)
+                    return self.update(tab, browser, base_version, of=action.page)
             tab.actions_begun += 1
             turn, base = tab.actions_begun, tab.sent_fields[int(base_version)]
         kept = self.state.filled(browser)
@@ -533,7 +559,7 @@ class TabSync:
             stay = action.extra if problems or action.keeps is True else action.keeps or ()
             emptied: dict[Any, Any] = {field: None for field in action.extra if field not in stay}
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
-            return {**_both(emptied, self.update(tab, browser, base_version, base)), **turned}
+            return {**_both(emptied, self.update(tab, browser, base_version, base, action.page)), **turned}
 
     def _outcome(
         self, action: Action, act: Act, page: str
@@ -546,7 +572,7 @@ class TabSync:
             name = error.field if error.field in form.pages else ""
             where = form.pages[name] if name else PROBLEM_PAGES.get(error.place, page)
             message = sentence(str(error))
-            if where in (page, "top"):
+            if where in (page, TOP):
                 return Done(), {name or error.place: message}, {}
             title = error.place.replace("new", "response models").replace("responders", "response models").capitalize()
             return Done(), {name or error.place: message, page: f"{title}: {message}"}, {page: (where, name, title)}

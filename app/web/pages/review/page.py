@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from app.errors import PageError
 from app.review import argilla as review_argilla
-from app.web import form_values
+from app.web import form_values, stats
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError
 from app.web.html import fragments
@@ -20,7 +20,7 @@ from app.web.pages.review import argilla, bulk_actions, decisions, filters, next
 from app.web.pages.review.rows import beside, rows
 from app.web.state import RunView
 from app.web.tab_state import ReviewPart
-from feedback.argilla.dataset_settings import BLIND_FROM, Review, shape_of
+from feedback.argilla.dataset_settings import BLIND_FROM, Review
 from feedback.reviewed_row import MergeRule
 
 MOST_ROWS = 10**9
@@ -194,13 +194,12 @@ def shape(view: RunView) -> Markup:
     """What a record will hold, in words."""
     if view.run is None or view.recipe is None:
         return Markup()
-    seen = view.rows.page(0, 50)
-    if not seen:
+    if (first := view.counted(stats.first_shape)) is None:
         return Markup()
     recipe = view.recipe
     with contextlib.suppress(FormError):
         recipe = replace(recipe, review=form_values.review_of(view.filled))
-    description = review_argilla.described(shape_of(seen), view.reviews.with_audit(recipe, view.counts.answered))
+    description = review_argilla.described(first, view.reviews.with_audit(recipe, view.counts.answered))
     fields, questions = (
         joined(markup("<li>{}</li>", word) for word in part) for part in (description.fields, description.questions)
     )
