@@ -7,6 +7,7 @@ import contextlib
 import ipaddress
 import os
 import threading
+from collections.abc import Collection
 
 from tasks.models.spec import ModelSpec, ascii_host, names_a_key
 
@@ -39,6 +40,8 @@ class TypedKeys(Keys):
 
     def __init__(self) -> None:
         self._typed: dict[str, str] = {}
+        self.shared: Collection[str] | None = None
+        """The variables of the environment that whoever typed may use; None for all."""
 
     def type(self, spec: ModelSpec, key: str) -> None:
         """Holds a key for the endpoint of `spec`, at each of its addresses; an empty one takes it away."""
@@ -52,7 +55,9 @@ class TypedKeys(Keys):
         return all(each.address in self._typed for each in spec.each)
 
     def of(self, spec: ModelSpec) -> str | None:
-        return self._typed.get(spec.address) or super().of(spec)
+        if typed := self._typed.get(spec.address):
+            return typed
+        return super().of(spec) if self.shared is None or spec.key_variable in self.shared else None
 
     def missing(self, spec: ModelSpec) -> str:
         if spec.key_variable == variable_for(spec.address):
@@ -83,6 +88,11 @@ def is_variable(name: str) -> bool:
     return names_a_key(name) and (
         name in os.environ or name.endswith(("_KEY", "_TOKEN")) or name.startswith("KEY_FOR_")
     )
+
+
+def shared_variables() -> frozenset[str]:
+    """The variables whose keys everybody of a team may use, as the environment's CLAYWRIGHT_SHARED_KEYS names them."""
+    return frozenset(filter(None, map(str.strip, os.environ.get("CLAYWRIGHT_SHARED_KEYS", "").split(","))))
 
 
 def key_variables() -> list[str]:

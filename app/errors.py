@@ -3,6 +3,7 @@
 ClaywrightError (tasks.errors)
 ├── StoreError                 the data folder or its database
 ├── RunError                   no such run, or another process works on it
+├── PeopleError                nobody of that name, or what a person may not do
 ├── PageError                  the page sent something that it can't have
 ├── ServiceError               a local service that does not install or start
 └── DocumentationError         no document of that name
@@ -17,6 +18,10 @@ class StoreError(ClaywrightError):
 
 class RunError(ClaywrightError):
     """There is no such run, or it can't be worked on now."""
+
+
+class PeopleError(ClaywrightError):
+    """There is nobody of that name, or a person may not do that."""
 
 
 class PageError(ClaywrightError):

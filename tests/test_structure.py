@@ -81,7 +81,11 @@ SHARED = {
     "app.launch", "app.services", "app.workspace", "app.__main__", "app",
 }  # fmt: skip
 """Modules at the top of app/ that several rooms use, or that start everything. They are in no circle either."""
-STARTS_THE_APP = {("app.cli.options", "app.web.server"), ("app.cli.status", "app.web.server")}
+STARTS_THE_APP = {
+    ("app.cli.options", "app.web.server"),
+    ("app.cli.status", "app.web.server"),
+    ("app.cli.people", "app.web.server"),
+}
 """The command without a name, and `claywright open`."""
 MOST_MODULES = {"app": 14, "feedback": 8, "tasks": 18}
 MOST_IN_A_ROOM = 20

@@ -4,12 +4,12 @@ import logging
 import os
 import sys
 
-from app.cli import generate, maintenance, output, review, status
+from app.cli import generate, maintenance, output, people, review, status
 from app.cli.options import app
 from tasks.errors import ClaywrightError
 
 __all__ = ["app", "main"]
-PARTS = (generate, review, status, maintenance)
+PARTS = (generate, review, status, maintenance, people)
 """Importing them makes their commands known."""
 
 

@@ -23,6 +23,7 @@ TOPICS = (
     "scale",
     "reliability",
     "security",
+    "team",
 )
 """In the order in which they are listed; each is a file of that name."""
 PAGES = {

@@ -23,33 +23,48 @@ class Kept:
 
 
 class Library:
-    """The things of one kind. A name is there once."""
+    """The things of one kind that a person kept; of "", those kept without signing in, which everybody reads.
 
-    def __init__(self, db: Database, table: Literal["recipes", "model_sets", "rubrics"]) -> None:
+    A name is there once for each.
+    """
+
+    def __init__(self, db: Database, table: Literal["recipes", "model_sets", "rubrics"], owner: str = "") -> None:
         self.db = db
         self.table = table
+        self.owner = owner
+
+    def of(self, owner: str) -> "Library":
+        """The same kind of things, of that person."""
+        return Library(self.db, self.table, owner)
 
     def keep(self, name: str, content: dict[str, Any], *, replace: bool = False) -> bool:
         """Writes it; False, and nothing changed, if the name is taken and is not to be replaced."""
         how = "REPLACE" if replace else "IGNORE"
 
         def write(c: sqlite3.Connection) -> bool:
-            values = (name, dumps(content), now())
-            return c.execute(f"INSERT OR {how} INTO {self.table} VALUES(?,?,?)", values).rowcount > 0
+            values = (self.owner, name, dumps(content), now())
+            return c.execute(f"INSERT OR {how} INTO {self.table} VALUES(?,?,?,?)", values).rowcount > 0
 
         return self.db.write(write)
 
     def get(self, name: str) -> Kept | None:
-        rows = self.db.all(f"SELECT * FROM {self.table} WHERE name=?", name)
+        rows = self.db.all(
+            f"SELECT * FROM {self.table} WHERE name=? AND owner IN ('', ?) ORDER BY owner DESC", name, self.owner
+        )
         return _kept(rows[0]) if rows else None
 
     def all(self) -> list[Kept]:
         """All of them, what was written last first."""
-        return [_kept(row) for row in self.db.all(f"SELECT * FROM {self.table} ORDER BY updated DESC, name")]
+        rows = self.db.all(
+            f"SELECT *, max(owner) FROM {self.table} WHERE owner IN ('', ?) GROUP BY name ORDER BY updated DESC, name",
+            self.owner,
+        )
+        return [_kept(row) for row in rows]
 
     def delete(self, name: str) -> bool:
         """False if there was none."""
-        return self.db.write(lambda c: c.execute(f"DELETE FROM {self.table} WHERE name=?", (name,)).rowcount > 0)
+        ends = f"DELETE FROM {self.table} WHERE name=? AND owner=?"
+        return self.db.write(lambda c: c.execute(ends, (name, self.owner)).rowcount > 0)
 
 
 def _kept(row: sqlite3.Row) -> Kept:

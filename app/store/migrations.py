@@ -657,6 +657,35 @@ def m022_audit(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX pushed_audit ON pushed(push, place) WHERE kind='audit'")
 
 
+def m023_people(connection: sqlite3.Connection) -> None:
+    """People with their sessions, whom runs are shared with, and a log of who did what; saved things have an owner."""
+    _each(
+        connection,
+        """
+        CREATE TABLE people(name TEXT PRIMARY KEY, role TEXT NOT NULL CHECK(role IN ('curator', 'admin')), password TEXT,
+          blocked INTEGER NOT NULL, created TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE sessions(id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE,
+          created REAL NOT NULL, seen REAL NOT NULL, browser TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE sign_in_links(id TEXT PRIMARY KEY, person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE,
+          ends REAL NOT NULL) WITHOUT ROWID;
+        CREATE TABLE shares(run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, person TEXT NOT NULL,
+          may TEXT NOT NULL CHECK(may IN ('read', 'work')), PRIMARY KEY(run, person)) WITHOUT ROWID;
+        CREATE TABLE action_log(id INTEGER PRIMARY KEY, at TEXT NOT NULL, person TEXT NOT NULL, did TEXT NOT NULL,
+          run TEXT NOT NULL, detail TEXT NOT NULL);
+        CREATE TRIGGER action_log_stays BEFORE UPDATE ON action_log BEGIN SELECT RAISE(ABORT, 'the log stays as it is'); END;
+        CREATE TRIGGER action_log_keeps BEFORE DELETE ON action_log BEGIN SELECT RAISE(ABORT, 'the log stays as it is'); END;
+        """,
+    )
+    for table in ("recipes", "model_sets", "rubrics"):
+        connection.execute(f"ALTER TABLE {table} RENAME TO {table}_before")
+        connection.execute(
+            f"CREATE TABLE {table}(owner TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, updated TEXT NOT NULL,"
+            " PRIMARY KEY(owner, name)) WITHOUT ROWID"
+        )
+        connection.execute(f"INSERT INTO {table} SELECT '', name, content, updated FROM {table}_before")
+        connection.execute(f"DROP TABLE {table}_before")
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -680,6 +709,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m020_shards,
     m021_servers,
     m022_audit,
+    m023_people,
 ]
 
 

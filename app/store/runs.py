@@ -10,6 +10,10 @@ from app.store.columns import NEAR_DUPLICATE, marks, now
 from app.store.database import Database
 from app.store.reviews.verdicts import COUNTS_AS, DECIDED, NEWEST
 
+SEEN_BY = (
+    "(owner=? OR EXISTS(SELECT 1 FROM shares WHERE shares.run=runs.id AND person IN ('', ?))"
+    " OR ? AND NOT EXISTS(SELECT 1 FROM people WHERE people.name=owner))"
+)
 STATES = ("kept", "dropped", "surplus", "failed")
 """What a row can be; of a dropped one Argilla may have a record still."""
 
@@ -78,11 +82,47 @@ class Listed:
     sent: bool
 
 
-class Runs:
-    """Runs, and how many of what they hold."""
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """For whom runs are looked up. Admins see also runs of whoever is none of the team, as those of before there was one."""
 
-    def __init__(self, db: Database) -> None:
+    name: str
+    is_admin: bool
+
+
+class Runs:
+    """Runs, and how many of what they hold. Of a `viewer`, those that they may see: no other run is there for them."""
+
+    def __init__(self, db: Database, viewer: Viewer | None = None) -> None:
         self.db = db
+        self.viewer = viewer
+
+    def seen_by(self, viewer: Viewer) -> "Runs":
+        """The same for one person alone."""
+        return Runs(self.db, viewer)
+
+    def _found(self, clause: str, *values: Any) -> list[Run]:
+        """The runs that a clause finds, of those that the viewer may see."""
+        if (viewer := self.viewer) is None:
+            rows = self.db.all(f"SELECT * FROM runs WHERE 1 {clause}", *values)
+        else:
+            rows = self.db.all(
+                f"SELECT * FROM runs WHERE {SEEN_BY} {clause}", viewer.name, viewer.name, viewer.is_admin, *values
+            )
+        return [Run(**dict(row)) for row in rows]
+
+    def may_work(self, run: Run) -> bool:
+        """True where the viewer may change what is in a run that they see."""
+        if self.viewer is None or self.owns(run):
+            return True
+        shared = "SELECT 1 FROM shares WHERE run=? AND person IN ('', ?) AND may='work'"
+        return bool(self.db.all(shared, run.id, self.viewer.name))
+
+    def owns(self, run: Run) -> bool:
+        """True where the viewer may also delete a run that they see, and share it."""
+        if self.viewer is None or run.owner == self.viewer.name:
+            return True
+        return self.viewer.is_admin and not self.db.all("SELECT 1 FROM people WHERE name=?", run.owner)
 
     def create(self, run_id: str, name: str, owner: str, recipe: str, seed: int, inputs: str, shard: str = "") -> Run:
         def write(c: sqlite3.Connection) -> None:
@@ -98,33 +138,30 @@ class Runs:
     def get(self, run_id: str) -> Run:
         """The run of that id, or of that beginning of an id, or "last". Raises RunError."""
         if run_id == "last":
-            rows = self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC LIMIT 1")
+            runs = self._found("ORDER BY created DESC, rowid DESC LIMIT 1")
         else:
             pattern = run_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            rows = self.db.all(
-                "SELECT * FROM runs WHERE id LIKE ? ESCAPE '\\' ORDER BY id=? DESC LIMIT 2", pattern, run_id
-            )
-            if len(rows) == 2 and rows[0]["id"] != run_id:
+            runs = self._found("AND id LIKE ? ESCAPE '\\' ORDER BY id=? DESC LIMIT 2", pattern, run_id)
+            if len(runs) == 2 and runs[0].id != run_id:
                 raise RunError(
                     f"More than one run begins with '{run_id}'. Give more of its id.",
                     terminal="'claywright runs' lists them.",
                 )
-        if not rows:
+        if not runs:
             raise RunError(f"There is no run '{run_id}'.", terminal="'claywright runs' lists those that there are.")
-        return Run(**dict(rows[0]))
+        return runs[0]
 
     def known(self, run_id: str) -> Run | None:
         """The run of that very id, if there is one."""
-        rows = self.db.all("SELECT * FROM runs WHERE id=?", run_id)
-        return Run(**dict(rows[0])) if rows else None
+        return next(iter(self._found("AND id=?", run_id)), None)
 
     def of_row(self, row_id: str) -> Run:
         """The run that a row belongs to."""
-        (row,) = self.db.all("SELECT runs.* FROM runs JOIN rows ON rows.run=runs.id WHERE rows.id=?", row_id)
-        return Run(**dict(row))
+        (run,) = self._found("AND id=(SELECT run FROM rows WHERE rows.id=?)", row_id)
+        return run
 
     def all(self) -> list[Run]:
-        return [Run(**dict(r)) for r in self.db.all("SELECT * FROM runs ORDER BY created DESC, rowid DESC")]
+        return self._found("ORDER BY created DESC, rowid DESC")
 
     def set(
         self,
@@ -145,7 +182,8 @@ class Runs:
 
     def listed(self) -> dict[str, Listed]:
         """Each run as a list shows it, looked up anew where something was written since."""
-        return dict(self.db.remembered("runs listed", self._listed))
+        listed = self.db.remembered("runs listed", self._listed)
+        return dict(listed) if self.viewer is None else {run.id: listed[run.id] for run in self.all()}
 
     def _listed(self) -> dict[str, Listed]:
         rows = self.db.all(

@@ -2,17 +2,23 @@
 
 `store.runs`, `.usage`, `.rows`, `.ratings`, `.preferences`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
 `.local_verdicts`, `.evidence`, `.review_queue`, `.acceptances`, `.row_search`, `.embeddings`, `.form_drafts`,
-`.rubric_versions`, `.recipes`, `.model_sets` and `.rubrics` are the nouns. app/store has a module for each, those of reviews in
-a room of their own, but for preferences, which stand with the ratings, for settlements, which stand with the verdicts, and for
-the last five but vectors, which are in library.py.
+`.rubric_versions`, `.recipes`, `.model_sets`, `.rubrics`, `.people`, `.sessions`, `.sign_in_links`, `.shares` and `.action_log`
+are the nouns. app/store has a module for each, those of reviews and of people in rooms of their own; preferences stand with the
+ratings, settlements with the verdicts, vectors with the calls, sign-in links with the sessions, and what people keep under a name
+is in library.py.
 """
 
+import copy
 from pathlib import Path
 
 from app.store.call_cache import CallCache, Vectors
 from app.store.checks import Checks
 from app.store.database import Database
 from app.store.library import FormDrafts, Library, RubricVersions
+from app.store.people.action_log import ActionLog
+from app.store.people.people import People, Person
+from app.store.people.sessions import Sessions, SignInLinks
+from app.store.people.shares import Shares
 from app.store.ratings import Preferences, Ratings
 from app.store.reviews.acceptances import Acceptances
 from app.store.reviews.evidence import Evidence
@@ -22,7 +28,7 @@ from app.store.reviews.queue import ReviewQueue
 from app.store.reviews.verdicts import Settlements, Verdicts
 from app.store.row_search import RowSearch
 from app.store.rows import Rows
-from app.store.runs import Runs
+from app.store.runs import Runs, Viewer
 from app.store.usage import UsageLog
 
 FILE = "claywright.db"
@@ -54,6 +60,19 @@ class Store:
         self.model_sets = Library(self.db, "model_sets")
         self.rubrics = Library(self.db, "rubrics")
         self.rubric_versions = RubricVersions(self.db)
+        self.people = People(self.db)
+        self.sessions = Sessions(self.db)
+        self.sign_in_links = SignInLinks(self.db)
+        self.shares = Shares(self.db)
+        self.action_log = ActionLog(self.db)
+
+    def seen_by(self, person: Person) -> "Store":
+        """The same store for one person: no run is in it that they may not see, and what they save is theirs."""
+        own = copy.copy(self)
+        own.runs = self.runs.seen_by(Viewer(person.name, person.is_admin))
+        own.recipes, own.model_sets = self.recipes.of(person.name), self.model_sets.of(person.name)
+        own.rubrics = self.rubrics.of(person.name)
+        return own
 
     def __enter__(self) -> "Store":
         return self

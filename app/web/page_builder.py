@@ -7,13 +7,14 @@ an action is a sentence at the place that it names.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.components import Component
 from markupsafe import Markup
 
-from app.errors import PageError
+from app.errors import PageError, PeopleError
 from app.store.runs import Run
 from app.web import form_values
 from app.web.form_fields import TOP, Form
@@ -25,6 +26,7 @@ from app.web.tab_state import Part, TabState
 from tasks.types import Row
 
 Show = Callable[[RunView], Any]
+D = TypeVar("D", bound=Callable[..., Any])
 AWAY = "away"
 """The class of what is out of sight (style.css)."""
 LONGEST_TEXT = 1_000
@@ -87,6 +89,12 @@ class Act:
         """The run that the tab shows. Raises RunError where there is none."""
         return self.state.run(self.run_id)
 
+    def to_work(self) -> None:
+        """Raises PeopleError where the run that the tab shows is the person's to read only."""
+        run = self.run
+        if not self.state.works_on(run):
+            raise PeopleError(f"This run is shared with you to read. Ask {run.owner} to let you work with it.")
+
 
 @dataclass(frozen=True)
 class Done:
@@ -127,6 +135,14 @@ def stop(act: Act) -> Done:
 
 
 Do = Callable[[Act], Done | None]
+CHANGES_NO_RUN = {"models", TOP}
+"""Pages on which no action changes the run that is shown, or which look themselves whose a run is."""
+
+
+def reads(do: D) -> D:
+    """An action that changes nothing of the run that is shown: also whoever may only read it does it."""
+    do.changes_no_run = True  # type: ignore[attr-defined]
+    return do
 
 
 @dataclass
@@ -143,6 +159,14 @@ class Action:
     page: str = TOP
     keeps: bool | Sequence[Component] = False
     """True where the extra fields hold on to what was typed into them; or those that do."""
+
+    @property
+    def changes_run(self) -> bool:
+        """True where only whoever may work with the run does it."""
+        do: Any = self.do
+        while isinstance(do, partial):
+            do = do.func
+        return self.page not in CHANGES_NO_RUN and not getattr(do, "changes_no_run", False)
 
     @property
     def pressed(self) -> bool:
@@ -247,6 +271,7 @@ class Board:
 
         return self.part(show, self.follow)
 
+    @reads
     def follow(self, act: Act) -> Done:
         """Goes to where something is mended: another page, and a field there. What is wrong there stays said."""
         page, name, led = act.text("page"), act.text("field", ""), act.tab.leads

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from app import services
 from app.config import Settings
-from app.errors import DocumentationError, ServiceError
+from app.errors import DocumentationError, PeopleError, ServiceError
 from app.file_locks import held, only_one, write_private
 from app.review.argilla import OPEN, signed_in
 from app.services import Say
@@ -31,9 +31,11 @@ from app.web.html import fragments
 from app.web.html.markup import markup
 from app.web.jobs import Jobs
 from app.web.quick_answers import QuickAnswers
-from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder
+from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder, browser_of
+from app.web.security.entries import ByAddress, ByName, Entry
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
+from app.web.team import people_page, shares_page
 from feedback import comparisons
 
 if TYPE_CHECKING:
@@ -178,16 +180,20 @@ def gated(app: Application, state: AppState, access: Access, listening: AutoPull
     """`app` for those who may use it."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    sign_in = (STATIC / "sign_in.html").read_text(encoding="utf-8")
+    alone, team = ByAddress(access), ByName(state.store, access)
+
+    def entry() -> Entry:
+        return team if state.store.people.any() else alone
+
     gate: Any = TrustedHostMiddleware(
-        Gate(UploadRecorder(QuickAnswers(app), state.uploads), access, sign_in), allowed_hosts=HOSTS
+        Gate(UploadRecorder(QuickAnswers(app), state.uploads), entry), allowed_hosts=HOSTS
     )
     return Headers(WebhookRoute(gate, listening) if listening else gate)
 
 
 def routes(state: AppState) -> "FastAPI":
     """The app without its gate."""
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Request
     from fastapi.middleware.cors import CORSMiddleware
     from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 
@@ -203,23 +209,39 @@ def routes(state: AppState) -> "FastAPI":
     def healthz() -> JSONResponse:
         return JSONResponse({"ok": True, "jobs": len(state.jobs.working())})
 
+    def seen(request: Request, run: str) -> bool:
+        """True where whoever asks may see the run of that id."""
+        shown = state.of(browser_of(request)).look("", run).run
+        return shown is not None and shown.id == run
+
     @app.get("/exports/{run}/{name}")
-    def exported(run: str, name: str) -> Response:
+    def exported(run: str, name: str, request: Request) -> Response:
         path = state.settings.data / "exports" / run / name
-        if not (EXPORT.fullmatch(run) and EXPORT.fullmatch(name) and path.is_file() and not path.is_symlink()):
+        if not (
+            seen(request, run)
+            and EXPORT.fullmatch(run)
+            and EXPORT.fullmatch(name)
+            and path.is_file()
+            and not path.is_symlink()
+        ):
             return JSONResponse({"error": "There is no such file."}, status_code=404)
         return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})
 
     @app.get(OPEN)
-    def argilla(to: str = "/") -> Response:
+    def argilla(request: Request, to: str = "/") -> Response:
+        try:
+            state.of(browser_of(request)).only_admins("opens Argilla as its owner")
+        except PeopleError as error:
+            return JSONResponse({"error": str(error)}, status_code=403)
         address = signed_in(state.settings, to) if to.startswith("/") and not to.startswith("//") else ""
         if not address:
             return JSONResponse({"error": "Argilla does not run. Look at the page Models."}, status_code=404)
         return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
 
     @app.get("/numbers/{run}/{name}.{kind}")
-    def counted(run: str, name: str, kind: str) -> Response:
-        if (file := stats_tables.download(state, run, name, kind)) is None:
+    def counted(run: str, name: str, kind: str, request: Request) -> Response:
+        own = state.of(browser_of(request))
+        if (file := stats_tables.download(own, run, name, kind)) is None:
             return JSONResponse({"error": "There are no such numbers."}, status_code=404)
         content, media_type = file
         called = f"attachment; filename*=UTF-8''{quote(f'{run}-{name}.{kind}', safe='')}"
@@ -234,6 +256,8 @@ def routes(state: AppState) -> "FastAPI":
         except DocumentationError as error:
             return JSONResponse({"error": str(error)}, status_code=404)
 
+    people_page.add_routes(app, state)
+    shares_page.add_routes(app, state)
     demo = build(state)
     demo.state_session_capacity = MOST_SESSIONS
     app.add_middleware(CORSMiddleware, allow_origins=[])

@@ -5,6 +5,7 @@ A `RunView` is one glance at a run for one browser; pages only show it. Nothing 
 
 import asyncio
 import contextlib
+import copy
 import re
 import threading
 import time
@@ -15,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from app import config, dataset_import
-from app.api_keys import KeyRing, TypedKeys, is_variable
+from app.api_keys import KeyRing, TypedKeys, is_variable, shared_variables
 from app.config import Settings
-from app.errors import PageError, RunError
+from app.errors import PageError, PeopleError, RunError
 from app.file_locks import expanded, read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
@@ -39,6 +40,7 @@ from app.services import Say
 from app.store import maintenance
 from app.store.cache import Cache
 from app.store.lease import at_work, standing
+from app.store.people.people import Person
 from app.store.reviews.verdicts import IN_THE_APP
 from app.store.runs import Listed, Run, RunCounts
 from app.store.store import Store
@@ -48,7 +50,7 @@ from app.web.jobs import Job, Jobs
 from app.web.run_reviews import RunReviews, person_id
 from app.web.run_rows import RunRows
 from app.web.saved import Saved
-from app.web.security.access import Uploads
+from app.web.security.access import PERSON, Uploads
 from app.web.service_monitor import ServiceMonitor, ServiceStatus
 from app.web.stats import Find, T
 from app.web.tab_state import NEW_TAB, TabState
@@ -115,6 +117,10 @@ class AppState:
     )
     """What exports would hold, by run and settings."""
     uploads: Uploads = field(default_factory=Uploads)
+    person: Person | None = None
+    """Whose this is; None for whoever works alone, and for the process."""
+    _whole: "AppState | None" = None
+    """What this was made from, where it is a person's own."""
     _filled: dict[str, FormValues] = field(default_factory=dict)
     _expected: Cache[str, int | None] = field(default_factory=lambda: Cache(MOST_INPUTS, at_once=4))
     """Rows that an input gives, by task and input."""
@@ -124,6 +130,47 @@ class AppState:
     """Names, by Argilla and workspace."""
     _starting: threading.Lock = field(default_factory=threading.Lock)
     _filling: threading.RLock = field(default_factory=threading.RLock)
+
+    # -- whose it is
+
+    def of(self, browser: str) -> "AppState":
+        """The same for the person whose browser it is: with the runs that they may see, under their name.
+
+        Raises PeopleError for one who is not there any more.
+        """
+        if not browser.startswith(PERSON):
+            return self
+        own = copy.copy(self)
+        own.person, own._whole = self.store.people.get(browser.removeprefix(PERSON)), self
+        own.store, own.settings = self.store.seen_by(own.person), replace(self.settings, owner=own.person.name)
+        return own
+
+    def works_on(self, run: Run) -> bool:
+        """True where the person may change what is in a run that they see."""
+        return self.store.runs.may_work(run)
+
+    def owns(self, run: Run) -> bool:
+        """True where the person may also delete a run that they see, and share it."""
+        return self.store.runs.owns(run)
+
+    def owned(self, run_id: str) -> Run:
+        """The run of that id, where it is theirs. Raises RunError; of one that they may not see, as if there was none."""
+        run = self.store.runs.get(run_id)
+        if self.person is None:
+            raise PeopleError("You work alone here: nobody else sees your runs.")
+        if not self.owns(run):
+            raise RunError(f"The run {run.name} is shared with you. Only {run.owner} shares it.")
+        return run
+
+    def note(self, did: str, run: str = "", detail: str = "") -> None:
+        """Keeps who did what, in a team."""
+        if self.person is not None:
+            self.store.action_log.add(self.person.name, did, run, detail)
+
+    def only_admins(self, what: str) -> None:
+        """Raises PeopleError for a person of a team who is no admin."""
+        if self.person is not None and not self.person.is_admin:
+            raise PeopleError(f"Only an admin {what}.")
 
     # -- what a browser has in its forms
 
@@ -169,6 +216,8 @@ class AppState:
 
         The first browser of a data folder that is `deciding` is its owner's, who is known.
         """
+        if self.person is not None:
+            return self.person.name + IN_THE_APP
         with self._filling:
             name = str(self.filled(browser).get("reviewer.name") or "")
             if not name and not self.store.form_drafts.reviewers():
@@ -182,7 +231,15 @@ class AppState:
         return bool(self.store.form_drafts.get(browser))
 
     def keys(self, browser: str) -> TypedKeys:
-        return self.ring.of(browser)
+        """What was typed there, and the keys of the environment: of a team's, for admins and those that are shared."""
+        keys = self.ring.of(browser)
+        keys.shared = None if self.person is None or self.person.is_admin else shared_variables()
+        return keys
+
+    def allow(self, needs: Sequence[Need]) -> None:
+        """Lets recipes send keys, and read files, of this machine. Raises PeopleError for who may not say so."""
+        self.only_admins("lets recipes use keys and files of this machine")
+        self.permissions.allow(needs)
 
     def recipe(self, filled: FormValues) -> Recipe:
         """The recipe that the forms describe; pasted text is kept as a file. Raises FormError."""
@@ -245,15 +302,17 @@ class AppState:
 
     def use_argilla(self, url: str, key: str) -> None:
         """Rows go to that Argilla from now on, until Claywright ends; the key stays in this process. Without an address
-        it is again what the environment says. Raises ArgillaError.
+        it is again what the environment says. Raises ArgillaError, and PeopleError for who may not.
         """
+        self.only_admins("says to which Argilla rows go")
         named = config.settings(self.settings.data)
         chosen = replace(named, argilla_url=tidy(url), argilla_key=key.strip(), argilla_workspace="") if url else named
         if url:
             with Server(chosen.argilla_url, chosen.argilla_key or ""):
                 pass
-        self.settings = self.jobs.settings = self.services.settings = chosen
-        self.chose_argilla = bool(url)
+        whole = self._whole or self
+        whole.settings = self.jobs.settings = self.services.settings = chosen
+        whole.chose_argilla = bool(url)
         self.services.argilla = ServiceStatus("starting")
 
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
@@ -273,6 +332,7 @@ class AppState:
         """The same with the records of the dataset in Argilla kept as a file, as they are now. Raises FormError."""
         name, workspace = (str(filled[f"inputs.{part}"] or "") for part in ("argilla", "workspace"))
         try:
+            self.only_admins("reads datasets of Argilla, as all that was sent is there")
             where = argilla.argilla(self.settings, lambda message: None)
             path = dataset_import.snapshot(where, name, workspace, self.settings, say)
         except ClaywrightError as error:
@@ -335,11 +395,15 @@ class AppState:
         return run_recipes.amend(self.store, run, **parts)
 
     def rename_run(self, run: Run, name: str) -> None:
-        """Gives a run another name; its id stays."""
+        """Gives a run another name; its id stays. Raises RunError where it is not theirs to change."""
+        if not self.works_on(run):
+            raise RunError(f"The run {run.name} is shared with you to read. Ask {run.owner} to let you work with it.")
         run_recipes.rename(self.store, run, name)
 
     def delete_run(self, run: Run) -> None:
-        """Takes a run away with all that belongs to it. Raises RunError while something works on it."""
+        """Takes a run away with all that belongs to it. Raises RunError while something works on it, or where it is not theirs."""
+        if not self.owns(run):
+            raise RunError(f"The run {run.name} is shared with you. Only {run.owner} deletes it.")
         if (job := self.jobs.of(run.id)) is not None and job.state == "working":
             raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
         maintenance.delete(self.store, run)

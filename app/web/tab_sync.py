@@ -253,7 +253,7 @@ class TabSync:
         lies out of its reach is told to the next poll, at once.
         """
         base_fields = tab.sent_fields.get(int(base_version), base)
-        view = self.state.look(browser, tab.run, tab.state)
+        view = self.state.of(browser).look(browser, tab.run, tab.state)
         at_work = self.at_work(view)  # before anything is shown: what ends meanwhile is shown as still going on
         out: dict[Any, Any] = {}
         fresh: dict[int, dict[str, str]] = {}
@@ -340,10 +340,11 @@ class TabSync:
         """A tab is opened: the run and the page of its address, else the newest run; the forms as they were left."""
         browser = browser_of(request)
         query = request.query_params
-        newest = self.state.newest()
+        state = self.state.of(browser)
+        newest = state.newest()
         run_id = str(query.get("run") or (newest.id if newest else ""))
-        run = self.state.look(browser, "" if run_id == NEW else run_id).run
-        recipe = self.state.look(browser, run.id).recipe if run else None
+        run = state.look(browser, "" if run_id == NEW else run_id).run
+        recipe = state.look(browser, run.id).recipe if run else None
         if recipe is not None and not self.state.knows(browser):
             self.state.keep(browser, self.state.as_pasted({**self.state.usual, **form_values.fill(recipe)}))
         tab = self.open_tabs.of(request)
@@ -541,7 +542,8 @@ class TabSync:
         filled = {**kept, **(base if action.forms else {})}
         filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
         was = before.get(action.field) if action.field else None
-        act = Act(self.state, browser, tab.run, filled, tab.state, data, extra, was)
+        own = self.state.of(browser)
+        act = Act(own, browser, self._visible(own, tab), filled, tab.state, data, extra, was)
         done, problems, leads = self._outcome(action, act, tab.state.page)
         with tab.lock:
             if done.fill is not None:
@@ -561,11 +563,19 @@ class TabSync:
             turned = {self.tabs: gr.Tabs(selected=done.page)} if done.page else {}
             return {**_both(emptied, self.update(tab, browser, base_version, base, action.page)), **turned}
 
+    @staticmethod
+    def _visible(state: AppState, tab: Tab) -> str:
+        """The id of the run that a tab shows; "" where the person may not see that any more."""
+        run = state.look("", tab.run).run if tab.run else None
+        return run.id if run is not None else ""
+
     def _outcome(
         self, action: Action, act: Act, page: str
     ) -> tuple[Done, dict[str, str], dict[str, tuple[str, str, str]]]:
         """What the action did; what was wrong, by field or place; where that is mended, if it is elsewhere."""
         try:
+            if action.changes_run and act.run_id:
+                act.to_work()
             return action.do(act) or Done(), {}, {}
         except FormError as error:
             form = self.board.form

@@ -230,7 +230,11 @@ def duration(seconds: float) -> str:
 
 def ago(when: str) -> str:
     """How long ago an ISO time was."""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(when)).total_seconds()
+    return ago_seconds((datetime.now(UTC) - datetime.fromisoformat(when)).total_seconds())
+
+
+def ago_seconds(seconds: float) -> str:
+    """So many seconds, as how long ago something was."""
     if seconds < 60:
         return "just now"
     if seconds < 3600:

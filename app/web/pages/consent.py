@@ -8,7 +8,7 @@ from markupsafe import Markup
 from app.runs.permissions import Need
 from app.web.html.fragments import button, sentence
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done
+from app.web.page_builder import Act, Board, Done, reads
 from app.web.state import RunView
 
 
@@ -36,10 +36,11 @@ def _digest(needs: Sequence[Need]) -> str:
     return hashlib.sha256("\n".join(need.sentence for need in needs).encode()).hexdigest()[:32]
 
 
+@reads
 def allow(act: Act) -> Done:
     """Allows what was asked, unless the forms say something else by now: then that is asked."""
     needs = act.state.needs(act.browser, act.state.filled(act.browser))
     if act.text("needs") != _digest(needs):
         return Done(toast="The forms were changed meanwhile. Read once more what is asked.")
-    act.state.permissions.allow(needs)
+    act.state.allow(needs)
     return Done(toast="Allowed, on this machine and for this data folder.")

@@ -14,7 +14,7 @@ from app.web.form_fields import add_fields
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done, stop
+from app.web.page_builder import Act, Board, Done, reads, stop
 from app.web.pages import consent, inputs, row_edits, run_switcher
 from app.web.pages.row_cards import being_written, marked, progress_card, row_card, waiting_card
 from app.web.state import PREVIEW_ROWS, RunView
@@ -275,6 +275,7 @@ def next_words(view: RunView) -> str:
     return next_step(view)[0]
 
 
+@reads
 def go_on(act: Act) -> Done:
     return Done(page=next_step(act.look)[1])
 
@@ -360,10 +361,12 @@ def prompt(view: RunView) -> Markup:
 # -- what can be done
 
 
+@reads
 def on_cards(act: Act) -> Done:
     return preview(act) if act.word == "try" else row_edits.change(act)
 
 
+@reads
 def show_prompt(act: Act) -> Done:
     """Shows the first prompt; pressed again, it goes."""
     recipe = act.state.recipe(act.filled)

@@ -18,7 +18,7 @@ from app.web.form_values import SLOTS, FormError
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done
+from app.web.page_builder import Act, Board, Done, reads
 from app.web.security.event_values import upload_button
 from app.web.state import RunView
 from tasks.base import Task, listed
@@ -272,6 +272,7 @@ def _column(k: int, view: RunView) -> Any:
     return gr.update(visible=True, label=f"Column: {title}", choices=choices)
 
 
+@reads
 def take_files(act: Act) -> Done:
     """The uploaded files become the input."""
     if not act.extra or not act.extra[0]:
@@ -288,6 +289,7 @@ def take_files(act: Act) -> Done:
         return Done(fill=filled, problems={"inputs.path": f"{error}{rest}"})
 
 
+@reads
 def take_records(act: Act) -> Done:
     """The dataset in Argilla that is named becomes the input: what it holds now."""
     filled = {**act.filled, "inputs.snapshot": "", "inputs.found": {}, "inputs.columns": {}}
@@ -297,12 +299,14 @@ def take_records(act: Act) -> Done:
     return _examined(act, act.state.with_records(filled, left.append), left)
 
 
+@reads
 def take_run(act: Act) -> Done:
     """The run that was chosen becomes the input: its rows as they are now."""
     filled = {**act.filled, "inputs.snapshot": "", "inputs.found": {}, "inputs.columns": {}}
     return _examined(act, act.state.with_run(filled)) if filled["inputs.run"] else Done(fill=filled)
 
 
+@reads
 def examine(act: Act) -> Done:
     """Looks at the input that is named, so that its columns can be chosen."""
     filled = {**act.filled, "inputs.drawn_from": False, "inputs.columns": {}}

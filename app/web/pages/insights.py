@@ -12,7 +12,7 @@ from app.web import stats_tables
 from app.web.html import fragments, plots
 from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done
+from app.web.page_builder import Act, Board, Done, reads
 from app.web.pages import quality, rejection_reasons
 from app.web.pages.rating import checks
 from app.web.pages.review import filters, verdict
@@ -24,6 +24,8 @@ from feedback.stats.length_bias import LEAST, ByLength
 from feedback.stats.measures import Measure
 from tasks.response_flags import MEANINGS
 
+LOOKS = {"risk", "second-opinions", "reason", "failing", "rated", "marked"}
+"""What a click on a panel says that only shows something."""
 WHY_AUDIT = (
     "Only the audit sample counts: rows drawn at random before anybody saw one. Rows picked because something may be wrong "
     "with them would make any labeller look bad."
@@ -62,8 +64,11 @@ def build(board: Board) -> None:
     board.part(panels, pressed)
 
 
+@reads
 def pressed(act: Act) -> Done | None:
     """Follows a click on a panel."""
+    if act.word not in LOOKS:
+        act.to_work()
     done = quality.act_on(act) or rejection_reasons.act_on(act) or checks.act_on(act)
     return done or rated(act) or marked_rows(act) or take_prices(act)
 

@@ -12,7 +12,7 @@ from app.web import form_values
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Done
+from app.web.page_builder import Act, Done, reads
 from app.web.saved import named
 from app.web.state import RunView
 from app.web.tab_state import SwitcherPart
@@ -56,9 +56,11 @@ def menu(view: RunView, tools: Markup) -> Markup:
     if view.run is not None:
         own = fragments.button("Duplicate this one", act="duplicate", id=view.run.id)
         own += fragments.button("Rename", act="name", id=view.run.id, stay="")
+        if view.state.person is not None and view.state.owns(view.run):
+            own += fragments.link("Share", f"shares/{view.run.id}")
     return markup(
         '<div class="menu">{find}{name}<ul>{items}</ul><p class="note none" hidden>No run is called that.</p>{more}'
-        '<div class="menu-foot">{new}{own}<span class="tools phone">{tools}</span></div></div>',
+        '<div class="menu-foot">{new}{own}<span class="tools phone">{tools}</span></div>{person}</div>',
         find=find,
         name=_name(view),
         items=items or none,
@@ -66,6 +68,19 @@ def menu(view: RunView, tools: Markup) -> Markup:
         new=fragments.button("New run", act="new"),
         own=own,
         tools=tools,
+        person=_person(view),
+    )
+
+
+def _person(view: RunView) -> Markup:
+    """Who is signed in, the way out, and for admins the way to the team."""
+    if (person := view.state.person) is None:
+        return Markup()
+    people = fragments.link("People", "people") if person.is_admin else Markup()
+    return markup(
+        '<form class="person" action="sign-out" method="post"><b>{}</b>{}<button type="submit">Sign out</button></form>',
+        person.name,
+        people,
     )
 
 
@@ -139,6 +154,7 @@ def _question(view: RunView, run: Run) -> Markup:
 # -- what can be done
 
 
+@reads
 def new_run(act: Act) -> Done:
     """Leads to Generate, where a new run begins with the settings as they are, under a name that no run has yet."""
     names = {run.name for run in act.state.runs()}

@@ -1,8 +1,9 @@
-"""Who gets in: whoever holds the data folder's secret, on this machine, and from the app's own pages.
+"""Who gets in: whoever an entry knows (entries.py), on this machine, and from the app's own pages.
 
-The secret is a file that its owner alone can read. The address that is printed at the start carries a token made from it. A
-browser that comes with that token gets a signed cookie, and every request but `/healthz` is checked for it: cookies are shared
-by all ports of a machine and sent by whoever likes, so that one which is not signed says nothing.
+Where one person works alone, that is who holds the data folder's secret: a file that its owner alone can read. The address that
+is printed at the start carries a token made from it. A browser that comes with that token gets a signed cookie, and every
+request but `/healthz` is checked for it: cookies are shared by all ports of a machine and sent by whoever likes, so that one
+which is not signed says nothing.
 
 Each piece is an ASGI application around the next one: `Headers(Webhook(TrustedHost(Gate(UploadRecorder(QuickAnswers(app))))))`.
 """
@@ -21,15 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from markupsafe import Markup
-
 from app.errors import StoreError
 from app.file_locks import exclusively, is_private, write_private
-from app.web.security.peers import user_of_peer
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from app.web.security.entries import Entry
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -42,6 +39,8 @@ HEALTH = "/healthz"
 DAY = 24 * 3600
 LASTS, SIGNED_ANEW = 30 * DAY, DAY
 """Seconds that a cookie is good for, and after which a visit gets a new one."""
+PERSON = "@"
+"""What the name of a browser begins with that belongs to a person: all of theirs have one name, and so the same forms."""
 BROWSER = re.compile(r"[A-Za-z0-9_-]{20,64}")
 OLD_COOKIE = "claywright_browser"
 """What named a browser before cookies were signed: the name is taken over, so that its forms are found again."""
@@ -54,7 +53,7 @@ HEADERS = {
         " object-src 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none, a browser does not say whose page sent a form
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -65,9 +64,10 @@ DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
     r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+"
     r"|/numbers/[^/]+/[^/]+\.(?:csv|xlsx|parquet)|/help/[a-z]{1,20}"
+    r"|/people|/people/log\.csv|/shares/[^/]+"
     r"|/gradio_api/(?:startup-events|app_id|theme\.css|upload_progress|heartbeat/[\w-]{1,64})"
 )
-WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}")
+WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}|/people|/shares/[^/]+")
 """The routes that the page uses, for GET and HEAD, and for POST. The framework has many more, which are shut."""
 
 
@@ -174,17 +174,16 @@ class Headers:
 
 
 class Gate:
-    """Lets in who holds the secret, by a cookie that is checked at every request; shows others how to get in."""
+    """Lets in whoever an entry knows, checked at every request; shows others how to get in."""
 
-    def __init__(self, app: Application, access: Access, sign_in: str) -> None:
+    def __init__(self, app: Application, entry: "Callable[[], Entry]") -> None:
         self.app = app
-        self.access = access
-        self.sign_in = sign_in
+        self.entry = entry
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from starlette.datastructures import MutableHeaders
         from starlette.requests import Request
-        from starlette.responses import HTMLResponse, RedirectResponse, Response
+        from starlette.responses import Response
 
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -201,33 +200,21 @@ class Gate:
         if path == HEALTH:
             await self.app(scope, receive, send)
             return
-        user = user_of_peer(scope.get("client"), scope.get("server"))
-        browser, age = self.access.browser(request.cookies.get(self.access.cookie, ""), user)
-        visit = path == "/" and method in ("GET", "HEAD")
-        if visit and TOKEN in request.query_params:
-            admitted = self.access.admits(request.query_params[TOKEN])
-            if admitted or browser:
-                rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != TOKEN])
-                response: Response = RedirectResponse(f"/?{rest}" if rest else "/", 303)
-                if admitted:
-                    self._set_cookie(response, browser or _known_before(request.cookies), user)
-                await response(scope, receive, send)
-                return
-        if not browser:
-            refused: Response = Response(status_code=401)
-            if visit:
-                refused = HTMLResponse(self._sign_in_page(request), 401, {"Cache-Control": "no-store"})
-            await refused(scope, receive, send)
+        entry = self.entry()
+        browser, age = entry.browser(request)
+        if (response := await entry.answer(request, browser)) is not None:
+            await response(scope, receive, send)
             return
         if not (READ if method in ("GET", "HEAD") else WRITTEN if method == "POST" else _NOTHING).fullmatch(path):
             await Response(status_code=404)(scope, receive, send)
             return
         scope.setdefault("state", {})["browser"] = browser
+        visit = path == "/" and method in ("GET", "HEAD")
 
         async def renewed(message: MutableMapping[str, Any]) -> None:
             if visit and age > SIGNED_ANEW and message["type"] == "http.response.start":
                 cookie = Response()
-                self._set_cookie(cookie, browser, user)
+                entry.renew(request, cookie, browser)
                 MutableHeaders(scope=message).append("set-cookie", cookie.headers["set-cookie"])
             await send(message)
 
@@ -235,19 +222,6 @@ class Gate:
             await Response(status_code=413)(scope, receive, send)
             return
         await self.app(scope, receive if path == UPLOAD else _bounded(receive), renewed)
-
-    def _set_cookie(self, response: "Response", browser: str, user: int | None) -> None:
-        value = self.access.sign(browser or secrets.token_urlsafe(24), user)
-        response.set_cookie(self.access.cookie, value, max_age=LASTS, httponly=True, samesite="strict")
-
-    def _sign_in_page(self, request: "Request") -> str:
-        """How to get in. Where a link of another site led here, the browser kept its cookie back: then it looks once more."""
-        once_more = Markup('<meta http-equiv="refresh" content="0">') if _led_by_another_site(request.headers) else ""
-        wrong = TOKEN in request.query_params
-        alert = (
-            Markup('<p class="wrong" role="alert">This address does not let anybody in any more.</p>') if wrong else ""
-        )
-        return self.sign_in.replace("<!-- once more -->", once_more).replace("<!-- wrong -->", alert)
 
 
 _NOTHING = re.compile(r"(?!)")
@@ -305,12 +279,6 @@ def browser_of(request: Any) -> str:
     return str(inner.scope["state"]["browser"])
 
 
-def _known_before(cookies: Mapping[str, str]) -> str:
-    """The name that a browser had in the unsigned cookie; "" for none."""
-    name = cookies.get(OLD_COOKIE, "")
-    return name if BROWSER.fullmatch(name) else ""
-
-
 def _is_forwarded(name: bytes) -> bool:
     """True for a header that says where a proxy was asked: there is none, so whoever sends it made it up."""
     return name.lower().startswith((b"x-forwarded-", b"forwarded", b"x-gradio-", b"x-real-"))
@@ -330,10 +298,6 @@ def _is_foreign(headers: Mapping[str, str]) -> bool:
 def _content_length(headers: Mapping[str, str]) -> int:
     length = headers.get("content-length", "")
     return int(length) if DIGITS.fullmatch(length) else 0
-
-
-def _led_by_another_site(headers: Mapping[str, str]) -> bool:
-    return headers.get("sec-fetch-site") == "cross-site"
 
 
 def _bounded(receive: Receive) -> Receive:

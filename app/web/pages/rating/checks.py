@@ -14,7 +14,7 @@ from app.web.form_values import FormError
 from app.web.html import fragments, plots
 from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done
+from app.web.page_builder import Act, Board, Done, reads
 from app.web.pages.review import filters
 from app.web.state import RunView
 from feedback.checks import CHECKS, Check
@@ -83,6 +83,7 @@ def listed(view: RunView) -> Markup:
     return markup('<ul class="models checks">{}</ul>', items)
 
 
+@reads
 def add(act: Act) -> Done:
     """The check that the fields describe, behind the others; its fields are emptied."""
     check = form_values.check_of(act.filled)
@@ -92,6 +93,7 @@ def add(act: Act) -> Done:
     return Done(fill={**filled, **form_values.no_check()})
 
 
+@reads
 def drop(act: Act) -> Done:
     left = list(act.filled["checks"])
     del left[act.number("place", 0, len(left) - 1)]

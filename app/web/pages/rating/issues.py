@@ -7,7 +7,7 @@ from app.web import stats
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Done
+from app.web.page_builder import Act, Done, reads
 from app.web.pages.review import filters
 from app.web.pages.review.verdict import letter_of
 from app.web.state import RunView
@@ -44,6 +44,7 @@ def first(view: RunView) -> Markup:
     return fragments.panel("Look at these first", "; ".join(reasons), items)
 
 
+@reads
 def open_row(act: Act) -> Done:
     """The row on the page Review."""
     row = act.row()

@@ -17,7 +17,7 @@ from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done
+from app.web.page_builder import Act, Board, Done, reads
 from app.web.pages import confirm
 from app.web.security.event_values import upload_button
 from app.web.state import RunView
@@ -184,6 +184,7 @@ def _own(view: RunView) -> tuple[Rubric, ...]:
         return ()
 
 
+@reads
 def change(act: Act) -> Done:
     """What a click in the list means."""
     match act.word:
@@ -274,6 +275,7 @@ def _with(act: Act, values: Mapping[str, Any]) -> Done:
     return Done(own=replace(act.tab.rate, editing=replace(edit, values=dict(values))))
 
 
+@reads
 def add_example(act: Act) -> Done:
     """Puts the example that is written to the others of the rubric."""
     values = _written(act)
@@ -296,6 +298,7 @@ def add_example(act: Act) -> Done:
     return _with(act, {**values, "examples": [*examples, example]})
 
 
+@reads
 def drop_example(act: Act) -> Done:
     """Takes an example out of the rubric that is written."""
     edit = act.tab.rate.editing
@@ -306,6 +309,7 @@ def drop_example(act: Act) -> Done:
     return _with(act, {**edit.values, "examples": examples})
 
 
+@reads
 def save_rubric(act: Act) -> Done:
     """Takes the rubric into the recipe and into the library. Raises FormError at the field that is wrong."""
     edit = act.tab.rate.editing or RubricEdit()
@@ -332,6 +336,7 @@ def save_rubric(act: Act) -> Done:
 # -- drafts and checks
 
 
+@reads
 def draft(act: Act) -> Done:
     """Has the labeller read a rubric out of a text."""
     text = str(_extra(act)[11] or "")
@@ -394,6 +399,7 @@ def _checked(check_result: RubricCheck) -> Markup:
     return fragments.panel(f"Check of “{check_result.rubric.name}”", line, body)
 
 
+@reads
 def use_draft(act: Act) -> Done:
     """Takes a draft into the editor, or forgets what came."""
     tried = act.state.rubric_trials.pop(act.browser, None)
@@ -431,6 +437,7 @@ def _entry(entry: Kept, view: RunView) -> Markup:
     )  # fmt: skip
 
 
+@reads
 def from_library(act: Act) -> Done:
     """Takes a saved rubric into the recipe, or deletes it."""
     name = act.text("name")
@@ -448,6 +455,7 @@ def from_library(act: Act) -> Done:
         raise FormError("rating", str(error)) from error
 
 
+@reads
 def open_file(act: Act) -> Done:
     """Takes the rubrics of a file into the recipe."""
     if not act.extra or not act.extra[0]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from app.store.row_search import FILTERS, ORDERS, RATED, SPREAD, VALUES, Reason, RowQuery
 from app.web.html import fragments
 from app.web.html.fragments import count
-from app.web.page_builder import Act, Board, Done
+from app.web.page_builder import Act, Board, Done, reads
 from app.web.state import RunView
 from feedback.argilla.dataset_settings import in_words
 from feedback.rubrics import STANDARD_LEVELS
@@ -100,11 +100,13 @@ def _choosing() -> dict[str, Callable[[RunView], Any]]:
     }  # fmt: skip
 
 
+@reads
 def asked(act: Act) -> Done:
     """Something else is looked for: from the first row on, but for one whose correction is being written."""
     return Done(row=None if act.tab.review.correcting else "", offset=0)
 
 
+@reads
 def more(act: Act) -> Done:
     """Shows the filters of the second line, or takes them away; what is chosen there stays."""
     return Done(own=replace(act.tab.review, filters=not act.tab.review.filters))
@@ -117,6 +119,7 @@ def more_label(view: RunView) -> str:
     return f"More filters ({number})" if number else "More filters"
 
 
+@reads
 def clear(act: Act) -> Done:
     """Everything is shown again, in the order that is chosen."""
     order = str(act.filled.get("browse.order") or "")

@@ -14,7 +14,7 @@ from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import attrs, count
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Done, stop
+from app.web.page_builder import Act, Board, Done, reads, stop
 from app.web.pages.rating import rubrics
 from app.web.pages.review import argilla, bulk_actions, decisions, filters, next_rows, reviewers, verdict
 from app.web.pages.review.rows import beside, rows
@@ -24,6 +24,8 @@ from feedback.argilla.dataset_settings import BLIND_FROM, Review
 from feedback.reviewed_row import MergeRule
 
 MOST_ROWS = 10**9
+TURNS = {"page", "open", "step", "raw"}
+"""What a click among the rows says that only shows another one."""
 SETTINGS = {"review", "merge", "embedder", "argilla", "reviewers"}
 """What the settings are about, as problems name it."""
 
@@ -213,10 +215,13 @@ def shape(view: RunView) -> Markup:
 # -- what can be done
 
 
+@reads
 def pressed(act: Act) -> Done | None:
     """Does what a button of a row, or of several, asks for; None for any other."""
     if (done := filters.act_on(act)) is not None:
         return done
+    if act.word not in TURNS:
+        act.to_work()
     if (done := bulk_actions.act_on(act)) is not None:
         act.state.jobs.refresh_queue(act.run)
         return done
@@ -239,6 +244,7 @@ def turn(act: Act) -> Done:
     return Done(own=replace(act.tab.review, settings=not _shows_settings(act.look)))
 
 
+@reads
 def browse(act: Act) -> Done:
     onward = act.word == "say" and act.data.get("onward") is True
     following = (

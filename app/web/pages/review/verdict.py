@@ -14,7 +14,7 @@ from app.web.form_values import FormError
 from app.web.html import fragments
 from app.web.html.fragments import attrs
 from app.web.html.markup import joined, markup
-from app.web.page_builder import Act, Board, Do, Done
+from app.web.page_builder import Act, Board, Do, Done, reads
 from app.web.saved import LONGEST_NAME, named
 from app.web.state import RunView, person_name
 from app.web.tab_state import Correction, Draft, ReviewPart
@@ -472,6 +472,7 @@ def say(act: Act) -> Done | None:
     return None
 
 
+@reads
 def be(act: Act, do: Do = say) -> Done:
     """This browser decides under that name from now on; what was pressed before it was asked for is done."""
     typed = str((act.extra[0] if act.extra else "") or "")

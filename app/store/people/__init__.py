@@ -1,0 +1,1 @@
+"""Who may come in, whom runs are shared with, and what people did."""

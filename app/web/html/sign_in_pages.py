@@ -1,0 +1,90 @@
+"""The pages that somebody sees who is not signed in: how to get in, by an address, a name with its password, or a link."""
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from app.web.html.markup import markup
+
+SHELL = Path(__file__).parents[1] / "static" / "sign_in.html"
+ONCE_MORE = Markup('<meta http-equiv="refresh" content="0">')
+SHORTEST = 10
+"""Characters of a password."""
+
+
+def by_address(trouble: str = "", *, once_more: bool = False) -> str:
+    """Of one person's own app. `once_more`: a link of another site led here, so that the browser kept its cookie back."""
+    return _page(
+        "Sign in to Claywright",
+        markup(
+            "<h1>This browser is not signed in</h1>{}<p>Claywright lets in whoever has its address with the token. It was printed"
+            " when Claywright started; this command prints it again, and opens it:</p><p><code>claywright open</code></p>"
+            '<form action="/" method="get"><label for="token">Or paste that address here</label><div><input id="token"'
+            ' name="token" type="password" autocomplete="off" required><button type="submit">Sign in</button></div></form>',
+            _alert(trouble),
+        ),
+        once_more=once_more,
+    )
+
+
+def by_name(trouble: str = "", name: str = "", *, once_more: bool = False) -> str:
+    """Of a team's app."""
+    return _page(
+        "Sign in to Claywright",
+        markup(
+            "<h1>Sign in to Claywright</h1>{}"
+            '<form action="/sign-in" method="post"><label for="name">Name</label><input id="name" name="name" value="{}"'
+            ' autocomplete="username" autocapitalize="none" spellcheck="false" required><label for="password">Password</label>'
+            '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+            '<button type="submit">Sign in</button></form>'
+            "<p class=after>No password yet, or a forgotten one? An admin makes you a link that sets it.</p>",
+            _alert(trouble),
+            name,
+        ),
+        once_more=once_more,
+    )
+
+
+def by_link(secret: str, person: str, trouble: str = "") -> str:
+    """Of a link that lets a person set a password."""
+    return _page(
+        "Set your password",
+        markup(
+            "<h1>Welcome, {person}</h1>{alert}<p>Choose the password with which you sign in from now on: {shortest} characters or"
+            ' more.</p><form action="/join" method="post"><input type="hidden" name="link" value="{secret}"><input type="hidden"'
+            ' name="username" autocomplete="username" value="{person}"><label for="password">Password</label><input id="password"'
+            ' name="password" type="password" autocomplete="new-password" minlength="{shortest}" required><label for="again">Once'
+            ' more</label><input id="again" name="again" type="password" autocomplete="new-password" required>'
+            '<button type="submit">Set it and sign in</button></form>',
+            person=person,
+            alert=_alert(trouble),
+            shortest=SHORTEST,
+            secret=secret,
+        ),
+    )
+
+
+def no_link() -> str:
+    """In place of that one where a link is good no more."""
+    return _page(
+        "This link was used",
+        markup(
+            "<h1>This link does not let anybody in any more</h1><p>It works once, and for three days. Ask an admin for a new"
+            ' one, or <a href="/">sign in</a> with the password that you set.</p>'
+        ),
+    )
+
+
+def plain(title: str, content: Markup, *, wide: bool = False) -> str:
+    """A page of a team that is no part of the app's own."""
+    return _page(title, markup("<div class=wide>{}</div>", content) if wide else content)
+
+
+def _page(title: str, content: Markup, *, once_more: bool = False) -> str:
+    shell = SHELL.read_text(encoding="utf-8")
+    shell = shell.replace("<!-- title -->", markup("{}", title))
+    return shell.replace("<!-- once more -->", ONCE_MORE if once_more else "").replace("<!-- content -->", content)
+
+
+def _alert(trouble: str) -> Markup:
+    return markup('<p class="wrong" role="alert">{}</p>', trouble) if trouble else Markup()

@@ -1,0 +1,207 @@
+"""How a browser comes in: by the address with the token where one person works alone, by name and password in a team.
+
+An entry tells whose a request is, and answers what belongs to coming in itself. It answers also whoever is nobody.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlencode
+
+from app.store.store import Store
+from app.web.html import sign_in_pages
+from app.web.html.sign_in_pages import SHORTEST
+from app.web.security.access import BROWSER, LASTS, OLD_COOKIE, PERSON, TOKEN, Access
+from app.web.security.passwords import Attempts, fits, hashed
+from app.web.security.peers import user_of_peer
+from app.web.security.small_forms import small_form
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+LONGEST_PASSWORD = 1_000
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+class Entry(Protocol):
+    """One way in."""
+
+    def browser(self, request: "Request") -> tuple[str, int]:
+        """(the browser that asks, the age of its cookie in seconds); ("", 0) for one that is not let in."""
+
+    async def answer(self, request: "Request", browser: str) -> "Response | None":
+        """What belongs to coming in itself, and to whoever is nobody; None for what is the app's."""
+
+    def renew(self, request: "Request", response: "Response", browser: str) -> None:
+        """Gives the browser a new cookie, as the one that it has is old."""
+
+
+class ByAddress:
+    """One person alone: the address that was printed at the start holds a token."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    def browser(self, request: "Request") -> tuple[str, int]:
+        """(the browser of the signed cookie, its age in seconds)."""
+        return self.access.browser(request.cookies.get(self.access.cookie, ""), _user(request))
+
+    async def answer(self, request: "Request", browser: str) -> "Response | None":
+        """Lets in whoever comes with the token; a page for others that says where it is."""
+        from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+        visit = is_visit(request)
+        if visit and TOKEN in request.query_params:
+            admitted = self.access.admits(request.query_params[TOKEN])
+            if admitted or browser:
+                rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != TOKEN])
+                response = RedirectResponse(f"/?{rest}" if rest else "/", 303)
+                if admitted:
+                    self.renew(request, response, browser or _known_before(request.cookies))
+                return response
+        if browser:
+            return None
+        if not visit:
+            return Response(status_code=401)
+        trouble = "This address does not let anybody in any more." if TOKEN in request.query_params else ""
+        page = sign_in_pages.by_address(trouble, once_more=_led_by_another_site(request))
+        return HTMLResponse(page, 401, NO_STORE)
+
+    def renew(self, request: "Request", response: "Response", browser: str) -> None:
+        """Signs the cookie anew."""
+        value = self.access.sign(browser or secrets.token_urlsafe(24), _user(request))
+        response.set_cookie(self.access.cookie, value, max_age=LASTS, httponly=True, samesite="strict")
+
+
+class ByName:
+    """A team: people sign in by name and password. A password is set by a link that an admin makes, once."""
+
+    def __init__(self, store: Store, access: Access) -> None:
+        self.store = store
+        self.access = access
+        self.attempts = Attempts()
+        self._hashing = asyncio.Semaphore(2)
+        """A check of a password takes 64 MB and a tenth of a second of all cores: two at a time."""
+
+    def cookie(self, request: "Request") -> str:
+        """The cookie's name; over TLS one that no other host and no page without TLS can set."""
+        return f"{'__Host-' if request.url.scheme == 'https' else ''}{self.access.cookie}_session"
+
+    def browser(self, request: "Request") -> tuple[str, int]:
+        """(the name that stands for all browsers of the person who is signed in, 0)."""
+        person = self.store.sessions.person(request.cookies.get(self.cookie(request), ""))
+        return (PERSON + person, 0) if person else ("", 0)
+
+    async def answer(self, request: "Request", browser: str) -> "Response | None":
+        """The pages for signing in and out, and for a link."""
+        from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+        match request.method, request.url.path:
+            case "POST", "/sign-in":
+                return await self._sign_in(request)
+            case "GET", "/join":
+                secret = request.query_params.get("link", "")
+                person = self.store.sign_in_links.person(secret)
+                page = sign_in_pages.by_link(secret, person) if person else sign_in_pages.no_link()
+                return HTMLResponse(page, 200 if person else 410, NO_STORE)
+            case "POST", "/join":
+                return await self._join(request)
+            case "POST", "/sign-out":
+                self.store.sessions.end(request.cookies.get(self.cookie(request), ""))
+                response: Response = RedirectResponse("/", 303)
+                response.delete_cookie(
+                    self.cookie(request), secure=request.url.scheme == "https", httponly=True, samesite="strict"
+                )
+                return response
+            case "GET", "/sign-in":
+                return RedirectResponse("/", 303)
+        if browser:
+            return None
+        if not is_visit(request):
+            return Response(status_code=401)
+        return HTMLResponse(sign_in_pages.by_name(once_more=_led_by_another_site(request)), 401, NO_STORE)
+
+    def renew(self, request: "Request", response: "Response", browser: str) -> None:
+        """Sessions are renewed by being used."""
+
+    async def _sign_in(self, request: "Request") -> "Response":
+        from starlette.responses import HTMLResponse
+
+        form = await small_form(request)
+        name, password = form.get("name", "").strip().lower(), form.get("password", "")
+        if wait := self.attempts.wait(_address(request), name):
+            page = sign_in_pages.by_name(f"Too many passwords were tried. Try again in {wait:.0f} seconds.", name)
+            return HTMLResponse(page, 429, {**NO_STORE, "Retry-After": f"{wait:.0f}"})
+        async with self._hashing:
+            right = await asyncio.to_thread(fits, password[:LONGEST_PASSWORD], self.store.people.password(name))
+        if not right:
+            return HTMLResponse(sign_in_pages.by_name("Name and password do not go together.", name), 401, NO_STORE)
+        return self._signed_in(request, name, "signed in")
+
+    async def _join(self, request: "Request") -> "Response":
+        from starlette.responses import HTMLResponse
+
+        form = await small_form(request)
+        secret, password = form.get("link", ""), form.get("password", "")
+        if not (person := self.store.sign_in_links.person(secret)):
+            return HTMLResponse(sign_in_pages.no_link(), 410, NO_STORE)
+        if trouble := unfit(password, form.get("again", ""), person):
+            return HTMLResponse(sign_in_pages.by_link(secret, person, trouble), 422, NO_STORE)
+        async with self._hashing:
+            kept = await asyncio.to_thread(hashed, password)
+        if self.store.sign_in_links.use(secret) != person:  # somebody used it meanwhile
+            return HTMLResponse(sign_in_pages.no_link(), 410, NO_STORE)
+        self.store.people.set_password(person, kept)
+        return self._signed_in(request, person, "set a password")
+
+    def _signed_in(self, request: "Request", name: str, did: str) -> "Response":
+        """A session of its own for each sign-in: one that the browser brought along ends."""
+        from starlette.responses import RedirectResponse
+
+        self.store.sessions.end(request.cookies.get(self.cookie(request), ""))
+        secret = self.store.sessions.begin(name, request.headers.get("user-agent", ""))
+        self.store.action_log.add(name, did, detail=_address(request))
+        response = RedirectResponse("/", 303)
+        secure = request.url.scheme == "https"
+        response.set_cookie(
+            self.cookie(request), secret, max_age=LASTS, httponly=True, samesite="strict", secure=secure
+        )
+        return response
+
+
+def unfit(password: str, again: str, person: str) -> str:
+    """Why a password can't be taken, in a sentence; "" where it can."""
+    if password != again:
+        return "The two are not the same. Type both again."
+    if len(password) < SHORTEST:
+        return f"That is too short: {SHORTEST} characters or more."
+    if len(password) > LONGEST_PASSWORD:
+        return f"That is too long: {LONGEST_PASSWORD:,} characters at most."
+    if person in password.lower() or len(set(password)) < 4:
+        return "That is too easy to guess: not your name, and not the same few characters."
+    return ""
+
+
+def is_visit(request: "Request") -> bool:
+    """True where somebody opens the app's page."""
+    return request.url.path == "/" and request.method in ("GET", "HEAD")
+
+
+def _address(request: "Request") -> str:
+    return request.client.host if request.client else ""
+
+
+def _user(request: "Request") -> int | None:
+    return user_of_peer(request.scope.get("client"), request.scope.get("server"))
+
+
+def _known_before(cookies: Mapping[str, str]) -> str:
+    """The name that a browser had in the unsigned cookie; "" for none."""
+    name = cookies.get(OLD_COOKIE, "")
+    return name if BROWSER.fullmatch(name) else ""
+
+
+def _led_by_another_site(request: "Request") -> bool:
+    return request.headers.get("sec-fetch-site") == "cross-site"

@@ -1,0 +1,175 @@
+"""Who is in the team, with their roles, links and sessions, and what was done: /people, for admins."""
+
+import csv
+import io
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from app.errors import PeopleError
+from app.store.people.people import ROLES, Person, role_named
+from app.store.people.sessions import Session
+from app.web.html.fragments import ago_seconds, count
+from app.web.html.markup import joined, markup
+from app.web.security.access import browser_of
+from app.web.security.small_forms import small_form
+from app.web.state import AppState
+from app.web.team.answers import NO_STORE, answered, said, trouble
+from feedback.exports.writers import protected
+from tasks.errors import ClaywrightError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+SHOWN_ACTIONS = 50
+MOST_ACTIONS = 1_000_000
+COLUMNS = ("at", "person", "did", "run", "detail")
+
+
+def add_routes(app: "FastAPI", state: AppState) -> None:
+    """/people and /people/log.csv."""
+    from fastapi import Request as Asked
+    from fastapi.responses import JSONResponse, Response
+
+    @app.api_route("/people", methods=["GET", "POST"])
+    async def people(request: Asked) -> "Response":
+        form = await small_form(request)
+
+        def content() -> Markup:
+            own = _admins(state, request)
+            return _page(own, _do(own, form, str(request.base_url)) if form else Markup())
+
+        return answered(content)
+
+    @app.get("/people/log.csv")
+    def log(request: Asked) -> "Response":
+        try:
+            lines = _log(_admins(state, request))
+        except ClaywrightError as error:
+            return JSONResponse({"error": str(error)}, 403)
+        named = {"Content-Disposition": 'attachment; filename="claywright-log.csv"'}
+        return Response(lines, media_type="text/csv", headers={**NO_STORE, **named})
+
+
+def _admins(state: AppState, request: "Request") -> AppState:
+    """The app as the admin sees it who asks. Raises PeopleError for anybody else."""
+    own = state.of(browser_of(request))
+    if own.person is None:
+        raise PeopleError(
+            "You work alone here, without signing in. A team begins with: claywright users add NAME --role admin"
+        )
+    own.only_admins("sees who is in the team")
+    return own
+
+
+def _do(own: AppState, form: Mapping[str, str], base: str) -> Markup:
+    """Does what was pressed; what came of it, in words."""
+    store, name, did = own.store, form.get("name", "").strip().lower(), form.get("do", "")
+    try:
+        if did == "add":
+            role = role_named(form.get("role", ""))
+            store.people.add(name, role)
+            own.note("added a person", detail=f"{name}, {role}")
+            return _link(own, name, base)
+        person = store.people.get(name)
+        if did == "link":
+            return _link(own, person.name, base)
+        if did in ("block", "unblock"):
+            store.people.block(person.name, blocked=did == "block")
+            own.note(f"{did}ed a person", detail=person.name)
+            return said(f"{name} gets in no more." if did == "block" else f"{name} gets in again.")
+        if did in ROLES:
+            store.people.set_role(person.name, role_named(did))
+            own.note("gave a role", detail=f"{name}, {did}")
+            return said(f"{name} is {'an admin' if did == 'admin' else 'a curator'} now.")
+        if did == "end":
+            number = store.sessions.end_of(person.name)
+            own.note("ended sessions", detail=f"{name}, {number}")
+            return said(f"{count(number, 'session')} of {name} ended.")
+    except ClaywrightError as error:
+        return trouble(str(error))
+    return trouble("The page sent something that it can't have. Load it anew.")
+
+
+def _link(own: AppState, name: str, base: str) -> Markup:
+    """A new link for a person, shown once."""
+    address = f"{base}join?{urlencode({'link': own.store.sign_in_links.make(name)})}"
+    own.note("made a link", detail=name)
+    return markup(
+        '<div class="said" role="status"><p>Send this link to {}. It sets their password, once, within three days, and is shown'
+        " only now.</p><p><code>{}</code></p></div>",
+        name,
+        address,
+    )
+
+
+def _page(own: AppState, came: Markup) -> Markup:
+    sessions = own.store.sessions.all()
+    lines = joined(
+        _person(person, [session for session in sessions if session.person == person.name])
+        for person in own.store.people.all()
+    )
+    roles = joined(markup('<option value="{}">{}</option>', role, role) for role in ROLES)
+    log = joined(
+        markup(
+            "<tr><td>{}</td><td>{}</td><td>{} {}</td><td>{}</td></tr>",
+            a.at[:16].replace("T", " "),
+            a.person,
+            a.did,
+            a.run,
+            a.detail,
+        )
+        for a in own.store.action_log.newest(SHOWN_ACTIONS)
+    )
+    return markup(
+        '<p><a href="./">Back to the runs</a></p><h1>People</h1>{came}'
+        "<p>Curators see their own runs and those that are shared with them. Admins also look after people.</p>"
+        '<div class="scroll"><table><thead><tr><th>Name</th><th>Role</th><th>State</th><th>Last seen</th><th></th></tr></thead>'
+        "<tbody>{lines}</tbody></table></div>"
+        '<form method="post" action="people" class="line"><input type="hidden" name="do" value="add"><div><label for="new">Add'
+        ' somebody</label><input id="new" name="name" autocapitalize="none" spellcheck="false" autocomplete="off" required'
+        ' maxlength="40" placeholder="name"></div><div><label for="role">Role</label><select id="role" name="role">{roles}'
+        '</select></div><button type="submit">Add</button></form>'
+        '<h2>What was done</h2><p>The last {shown}. <a href="people/log.csv">All of it as CSV</a></p><div class="scroll"><table>'
+        "<thead><tr><th>When (UTC)</th><th>Who</th><th>What</th><th></th></tr></thead><tbody>{log}</tbody></table></div>",
+        came=came,
+        lines=lines,
+        roles=roles,
+        shown=SHOWN_ACTIONS,
+        log=log,
+    )
+
+
+def _person(person: Person, sessions: Sequence[Session]) -> Markup:
+    state = "blocked" if person.blocked else "active" if person.has_password else "has not set a password yet"
+    seen = max((session.seen for session in sessions), default=None)
+    last = ago_seconds(time.time() - seen) if seen is not None else "not signed in"
+    buttons = [("link", "New link"), *([("end", "End sessions")] if sessions else ())]
+    buttons.append(("curator", "Make curator") if person.is_admin else ("admin", "Make admin"))
+    buttons.append(("unblock", "Let in again") if person.blocked else ("block", "Block"))
+    acts = joined(markup('<button name="do" value="{}" type="submit">{}</button>', do, label) for do, label in buttons)
+    return markup(
+        "<tr><th scope=row>{name}</th><td>{role}</td><td>{state}</td><td>{last}</td><td>"
+        '<form method="post" action="people" class="acts" aria-label="{name}"><input type="hidden" name="name" value="{name}">'
+        "{acts}</form></td></tr>",
+        name=person.name,
+        role=person.role,
+        state=state,
+        last=last,
+        acts=acts,
+    )
+
+
+def _log(own: AppState) -> str:
+    """The whole log as CSV, the newest first; no cell can be a formula."""
+    out = io.StringIO()
+    lines = csv.writer(out)
+    lines.writerow(COLUMNS)
+    for action in own.store.action_log.newest(MOST_ACTIONS):
+        lines.writerow([protected(getattr(action, column)) for column in COLUMNS])
+    return out.getvalue()
