@@ -11,6 +11,9 @@ from collections.abc import Collection
 
 from tasks.models.spec import ModelSpec, ascii_host, names_a_key
 
+HUB_TOKEN = "HF_TOKEN"
+"""The variable of the token with which this machine is known to the Hugging Face Hub."""
+
 
 class Keys:
     """The keys of the environment, by the variable that a model names."""
@@ -38,9 +41,9 @@ class Keys:
 class TypedKeys(Keys):
     """The same, with what one browser typed before it."""
 
-    def __init__(self) -> None:
-        self._typed: dict[str, str] = {}
-        self.shared: Collection[str] | None = None
+    def __init__(self, typed: dict[str, str] | None = None, shared: Collection[str] | None = None) -> None:
+        self._typed: dict[str, str] = {} if typed is None else typed
+        self.shared = shared
         """The variables of the environment that whoever typed may use; None for all."""
 
     def type(self, spec: ModelSpec, key: str) -> None:
@@ -75,12 +78,13 @@ class KeyRing:
     """The keys of all browsers, in this process's memory alone."""
 
     def __init__(self) -> None:
-        self._browsers: dict[str, TypedKeys] = {}
+        self._browsers: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
-    def of(self, browser: str) -> TypedKeys:
+    def of(self, browser: str, shared: Collection[str] | None = None) -> TypedKeys:
+        """What was typed there; beside it, of the environment's, those of the variables `shared`, or all."""
         with self._lock:
-            return self._browsers.setdefault(browser, TypedKeys())
+            return TypedKeys(self._browsers.setdefault(browser, {}), shared)
 
 
 def is_variable(name: str) -> bool:

@@ -245,6 +245,19 @@ def test_an_event_fills_its_page_and_what_is_elsewhere_comes_at_once_after_it(sy
     )  # it was not held against the tab
 
 
+def test_an_action_works_with_what_an_action_before_it_filled_elsewhere(sync: TabSync) -> None:
+    sync.board.form.pages["name"] = "models"
+    worked: list[Any] = []
+    fill = Action(None, lambda act: Done(fill={**act.filled, "name": "new"}), True, [], page="generate")  # type: ignore[arg-type]
+    run = Action(None, lambda act: worked.append(act.filled["name"]), True, [], page="generate")  # type: ignore[arg-type]
+    tab = page(sync, "1")
+    tab.act(fill)
+    tab.act(run)
+    tab.poll()
+    tab.act(run)
+    assert worked == ["new", "new"]
+
+
 def test_the_action_of_a_field_takes_its_part_of_a_recipe_along() -> None:
     form = Form()
 

@@ -17,6 +17,7 @@ from app.web import server
 from app.web.security.access import Access, Application
 from app.web.security.passwords import MOST_TRIES, Attempts, fits, hashed
 from app.web.state import AppState
+from tests.make_runs import add_rows
 from tests.make_state import at_desk
 
 PASSWORD = "a long enough one"
@@ -276,11 +277,11 @@ def test_a_run_is_shared_to_read_or_to_work(state: AppState) -> None:
     shared = cem.run(run)
     assert not cem.works_on(shared) and not cem.owns(shared) and own.owns(shared)
     for change in (lambda: cem.delete_run(shared), lambda: cem.rename_run(shared, "mine"), lambda: cem.owned(run)):
-        with pytest.raises(RunError, match="shared with you"):
+        with pytest.raises(PeopleError, match="shared with you"):
             change()
     store.shares.set(run, "", "work")
     assert cem.works_on(shared) and state.of("@dia").works_on(shared)
-    with pytest.raises(RunError, match="Only ben deletes it"):
+    with pytest.raises(PeopleError, match="Only ben deletes it"):
         state.of("@dia").delete_run(shared)
     store.shares.set(run, "", None)
     assert state.of("@dia").runs() == [] and not cem.works_on(shared)
@@ -338,3 +339,165 @@ def test_files_and_numbers_of_a_run_are_for_those_who_see_it(app: Application, s
     assert cem.get(paths[0]).status_code == 200
     assert "Only ben shares it" in cem.post(f"/shares/{run}", data={"name": "", "may": "work"}).text
     assert cem.get("/argilla/open").status_code == 403
+
+
+def test_what_is_saved_before_a_team_is_an_admins_to_delete(state: AppState) -> None:
+    state.store.people.add("ann", "admin")
+    state.store.people.add("ben", "curator")
+    state.store.recipes.keep("from before", {"a": 1})
+    assert not state.of("@ben").store.recipes.delete("from before")
+    ann = state.of("@ann").store.recipes
+    ann.keep("from before", {"a": 2})
+    assert ann.delete("from before") and ann.get("from before").content == {"a": 1}  # type: ignore[union-attr]
+    assert ann.delete("from before") and not state.store.recipes.all()
+
+
+# -- what is refused
+
+
+def test_no_id_is_no_run(state: AppState) -> None:
+    state.store.people.add("ben", "curator")
+    run_of(state.store, "ben")
+    for own in (state, state.of("@ben")):
+        with pytest.raises(RunError, match="No run is named"):
+            own.run("")
+
+
+def test_a_row_is_of_the_very_run_that_is_asked(state: AppState) -> None:
+    store = state.store
+    store.people.add("ben", "curator")
+    seen, hidden = run_of(store, "ben", "a"), store.runs.get(run_of(store, "b", "a-ben"))
+    add_rows(store, hidden, 0, 1)
+    (row,) = store.rows.page(hidden.id, 0, 1)
+    assert row.id.startswith(f"{seen}-") and state.row(hidden.id, row.id) == row
+    with pytest.raises(RunError):
+        state.of("@ben").row(seen, row.id)
+
+
+def test_a_list_of_runs_passes_over_one_that_began_meanwhile(state: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.store.people.add("ben", "curator")
+    own = state.of("@ben")
+    run_of(state.store, "ben")
+    before = own.store.runs.db.remembered("runs listed", own.store.runs._listed)
+    run_of(state.store, "ben", "lakes")
+    monkeypatch.setattr(own.store.runs, "db", _Remembers(own.store.runs.db, before))
+    assert own.listed_runs().keys() == before.keys()
+
+
+class _Remembers:
+    """A database that still tells what it told before."""
+
+    def __init__(self, db: Any, before: Any) -> None:
+        self.db, self.before = db, before
+
+    def remembered(self, name: str, ask: Any) -> Any:
+        return self.before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.db, name)
+
+
+def test_what_a_form_keeps_lets_nobody_use_another_key(state: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.models.spec import ModelSpec
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-machine")
+    state.store.people.add("ben", "curator")
+    keys = state.of("@ben").keys("@ben")
+    state.keep("@ben", {"generator.preset": "openai", "generator.model": "m", "generator.key_env": "sk-mine"})
+    assert keys.of(ModelSpec(preset="openai", model="m")) == "sk-mine"
+    state.keys("@ben").type(ModelSpec(preset="openai", model="m"), "")
+    assert keys.of(ModelSpec(preset="openai", model="m")) is None
+
+
+def test_only_admins_make_links_of_reviewers_and_use_the_hubs_token(
+    state: AppState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.inputs.inputs import Inputs
+    from app.web.form_values import FormError
+
+    monkeypatch.setenv("HF_TOKEN", "hf-machine")
+    for name, role in (("ann", "admin"), ("ben", "curator")):
+        state.store.people.add(name, role)  # type: ignore[arg-type]
+    ben = state.of("@ben")
+    with pytest.raises(PeopleError, match="Only an admin adds reviewers"):
+        ben.invite("ann", "argilla", "/", anew=True)
+    with pytest.raises(PeopleError, match="CLAYWRIGHT_SHARED_KEYS=HF_TOKEN"):
+        ben.to_the_hub()
+    with pytest.raises(FormError, match="for admins"):
+        ben.check_paths(Inputs(dataset="owner/private"))
+    state.of("@ann").to_the_hub()
+    state.of("@ann").check_paths(Inputs(dataset="owner/private"))
+    monkeypatch.setenv("CLAYWRIGHT_SHARED_KEYS", "HF_TOKEN")
+    ben.to_the_hub()
+    ben.check_paths(Inputs(dataset="owner/private"))
+
+
+def test_a_session_is_worth_nothing_to_another_user_of_the_machine(store: Store) -> None:
+    store.people.add("ann", "admin")
+    store.people.set_password("ann", "kept")
+    secret = store.sessions.begin("ann", "", "1000", password="kept")
+    assert store.sessions.person(secret, "1000") == "ann"
+    assert store.sessions.person(secret, "1001") == "" and store.sessions.person(secret) == ""
+    store.sessions.end(secret, "1001")
+    assert store.sessions.person(secret, "1000") == "ann"
+
+
+def test_no_session_begins_with_a_password_of_before(store: Store) -> None:
+    store.people.add("ann", "admin")
+    store.people.add("ben", "admin")
+    store.people.set_password("ann", "another")
+    assert store.sessions.begin("ann", "", password="kept") == ""
+    store.people.block("ann")
+    assert store.sessions.begin("ann", "", password="another") == "" and not store.sessions.all()
+
+
+def test_right_passwords_and_odd_names_do_not_count(app: Application, store: Store) -> None:
+    joined(app, store, "ann", "admin")
+    browser = client(app, "10.0.0.11")
+    for _ in range(MOST_TRIES + 2):
+        assert browser.post("/sign-in", data={"name": "ann", "password": PASSWORD}).status_code == 303
+        assert browser.post("/sign-in", data={"name": "no such name", "password": "x"}).status_code == 401
+    attempts = Attempts()
+    for k in range(MOST_TRIES * 3):
+        attempts.wait("10.0.0.12", f"n{k}")
+    assert len(attempts._tries) == 1 + MOST_TRIES  # nothing is remembered of what was refused
+
+
+def test_people_see_where_they_are_signed_in_and_end_it(app: Application, store: Store) -> None:
+    ann, ben = joined(app, store, "ann", "admin"), joined(app, store, "ben")
+    second = client(app)
+    agent = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"}
+    assert second.post("/sign-in", data={"name": "ben", "password": PASSWORD}, headers=agent).status_code == 303
+    page = ben.get("/account").text
+    assert "Firefox on Linux" in page and "a curator" in page
+    newest = store.sessions.all("ben")[0].id
+    of_ann = store.sessions.all("ann")[0].id
+    assert "had ended" in ben.post("/account", data={"do": "end", "name": "ann", "session": of_ann}).text
+    assert ann.get("/").status_code == 200
+    assert "signed out" in ben.post("/account", data={"session": newest}).text
+    assert second.get("/").status_code == 401 and ben.get("/").status_code == 200
+    assert (
+        "ended"
+        in ann.post("/people", data={"do": "end", "name": "ben", "session": store.sessions.all("ben")[0].id}).text
+    )
+    assert ben.get("/account").status_code == 401
+
+
+def test_another_password_takes_the_one_before(app: Application, store: Store) -> None:
+    ann, other = joined(app, store, "ann", "admin"), client(app)
+    assert other.get("/password").status_code == 401
+    assert other.post("/sign-in", data={"name": "ann", "password": PASSWORD}).status_code == 303
+    new = {"password": "quite another one", "again": "quite another one"}
+    assert "the one of now" in ann.get("/password").text.lower()
+    assert ann.post("/password", data={**new, "before": "wrong"}).status_code == 401
+    assert ann.post("/password", data={"before": PASSWORD, "password": "short", "again": "short"}).status_code == 422
+    assert other.get("/").status_code == 200
+    assert ann.post("/password", data={**new, "before": PASSWORD}).status_code == 303
+    assert ann.get("/").status_code == 200 and other.get("/").status_code == 401
+    assert client(app).post("/sign-in", data={"name": "ann", "password": PASSWORD}).status_code == 401
+
+
+def test_who_gets_runs_of_before_is_said(app: Application, state: AppState) -> None:
+    ann = joined(app, state.store, "ann", "admin")
+    run_of(state.store, "tester")
+    assert "tester&#39;s now" in ann.post("/people", data={"do": "add", "name": "tester", "role": "curator"}).text

@@ -37,6 +37,9 @@ def add(
             raise PeopleError(f"The first person has to be an admin: claywright users add {name} --role admin")
         people.add(name, role_named(role))
         _note(workspace, "added a person", f"{name}, {role}")
+        if (number := workspace.store.runs.number_of(name)) and not as_json:
+            runs = "run of before was" if number == 1 else "runs of before were"
+            output.show(f"{number} {runs} made under that name: {name} owns them now.")
         _show_link(workspace, name, address, as_json)
 
 

@@ -227,6 +227,11 @@ class Database:
         """Runs `function` in the writing thread and returns when its changes are committed."""
         return self._submit(function).result()
 
+    def write_later(self, function: Write[Any]) -> None:
+        """The same, for what nobody waits for: where it can't be written, nothing happens."""
+        with contextlib.suppress(StoreError):
+            self._submit(function)
+
     async def write_async(self, function: Write[T]) -> T:
         """The same, for those who must not block."""
         return cast(T, await self._ask(function))

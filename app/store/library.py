@@ -28,14 +28,22 @@ class Library:
     A name is there once for each.
     """
 
-    def __init__(self, db: Database, table: Literal["recipes", "model_sets", "rubrics"], owner: str = "") -> None:
+    def __init__(
+        self,
+        db: Database,
+        table: Literal["recipes", "model_sets", "rubrics"],
+        owner: str = "",
+        deletes: tuple[str, ...] = ("",),
+    ) -> None:
         self.db = db
         self.table = table
         self.owner = owner
+        self.deletes = deletes
+        """Whose things may be deleted, in this order of preference."""
 
-    def of(self, owner: str) -> "Library":
-        """The same kind of things, of that person."""
-        return Library(self.db, self.table, owner)
+    def of(self, owner: str, *, is_admin: bool) -> "Library":
+        """The same kind of things, of that person. Those of before there was a team are an admin's to delete."""
+        return Library(self.db, self.table, owner, (owner, "") if is_admin else (owner,))
 
     def keep(self, name: str, content: dict[str, Any], *, replace: bool = False) -> bool:
         """Writes it; False, and nothing changed, if the name is taken and is not to be replaced."""
@@ -64,7 +72,7 @@ class Library:
     def delete(self, name: str) -> bool:
         """False if there was none."""
         ends = f"DELETE FROM {self.table} WHERE name=? AND owner=?"
-        return self.db.write(lambda c: c.execute(ends, (name, self.owner)).rowcount > 0)
+        return self.db.write(lambda c: any(c.execute(ends, (name, owner)).rowcount for owner in self.deletes))
 
 
 def _kept(row: sqlite3.Row) -> Kept:

@@ -137,6 +137,8 @@ class Runs:
 
     def get(self, run_id: str) -> Run:
         """The run of that id, or of that beginning of an id, or "last". Raises RunError."""
+        if not run_id:
+            raise RunError("No run is named.", terminal="'claywright runs' lists those that there are.")
         if run_id == "last":
             runs = self._found("ORDER BY created DESC, rowid DESC LIMIT 1")
         else:
@@ -156,12 +158,18 @@ class Runs:
         return next(iter(self._found("AND id=?", run_id)), None)
 
     def of_row(self, row_id: str) -> Run:
-        """The run that a row belongs to."""
-        (run,) = self._found("AND id=(SELECT run FROM rows WHERE rows.id=?)", row_id)
-        return run
+        """The run that a row belongs to. Raises RunError where there is no such row."""
+        found = self._found("AND id=(SELECT run FROM rows WHERE rows.id=?)", row_id)
+        if not found:
+            raise RunError(f"There is no row '{row_id}'.")
+        return found[0]
 
     def all(self) -> list[Run]:
         return self._found("ORDER BY created DESC, rowid DESC")
+
+    def number_of(self, owner: str) -> int:
+        """How many runs that owner has, whoever looks."""
+        return int(self.db.all("SELECT count(*) n FROM runs WHERE owner=?", owner)[0]["n"])
 
     def set(
         self,
@@ -183,7 +191,15 @@ class Runs:
     def listed(self) -> dict[str, Listed]:
         """Each run as a list shows it, looked up anew where something was written since."""
         listed = self.db.remembered("runs listed", self._listed)
-        return dict(listed) if self.viewer is None else {run.id: listed[run.id] for run in self.all()}
+        return (
+            dict(listed)
+            if self.viewer is None
+            else {
+                run.id: listed[run.id]
+                for run in self.all()
+                if run.id in listed  # one may have begun, or gone, in between
+            }
+        )
 
     def _listed(self) -> dict[str, Listed]:
         rows = self.db.all(

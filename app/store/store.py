@@ -70,8 +70,9 @@ class Store:
         """The same store for one person: no run is in it that they may not see, and what they save is theirs."""
         own = copy.copy(self)
         own.runs = self.runs.seen_by(Viewer(person.name, person.is_admin))
-        own.recipes, own.model_sets = self.recipes.of(person.name), self.model_sets.of(person.name)
-        own.rubrics = self.rubrics.of(person.name)
+        own.recipes = self.recipes.of(person.name, is_admin=person.is_admin)
+        own.model_sets = self.model_sets.of(person.name, is_admin=person.is_admin)
+        own.rubrics = self.rubrics.of(person.name, is_admin=person.is_admin)
         return own
 
     def __enter__(self) -> "Store":

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.components import Component
 from markupsafe import Markup
 
-from app.errors import PageError, PeopleError
+from app.errors import PageError
 from app.store.runs import Run
 from app.web import form_values
 from app.web.form_fields import TOP, Form
@@ -91,9 +91,7 @@ class Act:
 
     def to_work(self) -> None:
         """Raises PeopleError where the run that the tab shows is the person's to read only."""
-        run = self.run
-        if not self.state.works_on(run):
-            raise PeopleError(f"This run is shared with you to read. Ask {run.owner} to let you work with it.")
+        self.state.to_work(self.run)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from app.web.security.access import HEALTH, Access, Application, Gate, Headers, 
 from app.web.security.entries import ByAddress, ByName, Entry
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
-from app.web.team import people_page, shares_page
+from app.web.team import account_page, people_page, shares_page
 from feedback import comparisons
 
 if TYPE_CHECKING:
@@ -256,6 +256,7 @@ def routes(state: AppState) -> "FastAPI":
         except DocumentationError as error:
             return JSONResponse({"error": str(error)}, status_code=404)
 
+    account_page.add_routes(app, state)
     people_page.add_routes(app, state)
     shares_page.add_routes(app, state)
     demo = build(state)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from app import config, dataset_import
-from app.api_keys import KeyRing, TypedKeys, is_variable, shared_variables
+from app.api_keys import HUB_TOKEN, KeyRing, TypedKeys, is_variable, shared_variables
 from app.config import Settings
 from app.errors import PageError, PeopleError, RunError
-from app.file_locks import expanded, read_regular
+from app.file_locks import exists, expanded, read_regular
 from app.inputs import pasted, uploads
 from app.inputs.files import within
 from app.inputs.inputs import Inputs
@@ -149,17 +149,26 @@ class AppState:
         """True where the person may change what is in a run that they see."""
         return self.store.runs.may_work(run)
 
+    def to_work(self, run: Run) -> None:
+        """Raises PeopleError where a run is the person's to read only."""
+        if not self.works_on(run):
+            raise PeopleError(
+                f"The run {run.name} is shared with you to read. Ask {run.owner} to let you work with it."
+            )
+
     def owns(self, run: Run) -> bool:
         """True where the person may also delete a run that they see, and share it."""
         return self.store.runs.owns(run)
 
     def owned(self, run_id: str) -> Run:
-        """The run of that id, where it is theirs. Raises RunError; of one that they may not see, as if there was none."""
+        """The run of that id, where it is theirs. Raises PeopleError where it is not, or nobody else could see it, and RunError;
+        of one that they may not see, as if there was none.
+        """
         run = self.store.runs.get(run_id)
         if self.person is None:
             raise PeopleError("You work alone here: nobody else sees your runs.")
         if not self.owns(run):
-            raise RunError(f"The run {run.name} is shared with you. Only {run.owner} shares it.")
+            raise PeopleError(f"The run {run.name} is shared with you. Only {run.owner} shares it.")
         return run
 
     def note(self, did: str, run: str = "", detail: str = "") -> None:
@@ -167,9 +176,14 @@ class AppState:
         if self.person is not None:
             self.store.action_log.add(self.person.name, did, run, detail)
 
+    @property
+    def administers(self) -> bool:
+        """True for an admin, and for whoever works alone."""
+        return self.person is None or self.person.is_admin
+
     def only_admins(self, what: str) -> None:
         """Raises PeopleError for a person of a team who is no admin."""
-        if self.person is not None and not self.person.is_admin:
+        if not self.administers:
             raise PeopleError(f"Only an admin {what}.")
 
     # -- what a browser has in its forms
@@ -232,9 +246,15 @@ class AppState:
 
     def keys(self, browser: str) -> TypedKeys:
         """What was typed there, and the keys of the environment: of a team's, for admins and those that are shared."""
-        keys = self.ring.of(browser)
-        keys.shared = None if self.person is None or self.person.is_admin else shared_variables()
-        return keys
+        return self.ring.of(browser, None if self.administers else shared_variables())
+
+    def to_the_hub(self) -> None:
+        """Raises PeopleError for a person who may not use the token with which this machine is known to the Hub."""
+        if not self.administers and HUB_TOKEN not in shared_variables():
+            raise PeopleError(
+                "The Hub is reached with this machine's token, which is for admins. Ask one to let others use it too:"
+                f" CLAYWRIGHT_SHARED_KEYS={HUB_TOKEN}."
+            )
 
     def allow(self, needs: Sequence[Need]) -> None:
         """Lets recipes send keys, and read files, of this machine. Raises PeopleError for who may not say so."""
@@ -252,6 +272,14 @@ class AppState:
         needs = (self.permissions.needed_path(path, None) for path in permissions.read_by(inputs, specs))
         if need := next(filter(None, needs), None):
             raise FormError("inputs", f"This {need.sentence}. Allow it above, or upload the file.")
+        if inputs.dataset and not self.administers and not exists(inputs.dataset):
+            from huggingface_hub import get_token
+
+            try:
+                if get_token():
+                    self.to_the_hub()
+            except PeopleError as error:
+                raise FormError("inputs", str(error)) from error
 
     @property
     def permissions(self) -> Permissions:
@@ -316,7 +344,8 @@ class AppState:
         self.services.argilla = ServiceStatus("starting")
 
     def invite(self, name: str, workspace: str, to: str, *, anew: bool = False) -> Invited:
-        """Lets somebody review in a workspace of Argilla. Raises SettingsError and ArgillaError."""
+        """Lets somebody review in a workspace of Argilla. Raises SettingsError, ArgillaError, and PeopleError for who may not."""
+        self.only_admins("adds reviewers and makes their links, as those sign in to Argilla")
         invited = argilla.invite(self.settings, name, workspace, to, anew=anew)
         at = self.settings.argilla_url, workspace
         self._reviewers.change(at, lambda names: sorted({*(names or ()), invited.name}))
@@ -364,8 +393,8 @@ class AppState:
 
     def row(self, run_id: str, row_id: str) -> Row:
         """A row of that run, whatever became of it. Raises RunError where there is none of that id."""
-        row = self.store.rows.get(row_id)
-        if not row.id.startswith(f"{run_id}-"):
+        row, run = self.store.rows.get(row_id), self.store.runs.known(run_id)
+        if run is None or self.store.runs.of_row(row.id) != run:
             raise RunError(f"There is no row '{row.id}' in this run.")
         return row
 
@@ -395,15 +424,16 @@ class AppState:
         return run_recipes.amend(self.store, run, **parts)
 
     def rename_run(self, run: Run, name: str) -> None:
-        """Gives a run another name; its id stays. Raises RunError where it is not theirs to change."""
-        if not self.works_on(run):
-            raise RunError(f"The run {run.name} is shared with you to read. Ask {run.owner} to let you work with it.")
+        """Gives a run another name; its id stays. Raises PeopleError where it is not theirs to change."""
+        self.to_work(run)
         run_recipes.rename(self.store, run, name)
 
     def delete_run(self, run: Run) -> None:
-        """Takes a run away with all that belongs to it. Raises RunError while something works on it, or where it is not theirs."""
+        """Takes a run away with all that belongs to it. Raises RunError while something works on it, and
+        PeopleError where it is not theirs.
+        """
         if not self.owns(run):
-            raise RunError(f"The run {run.name} is shared with you. Only {run.owner} deletes it.")
+            raise PeopleError(f"The run {run.name} is shared with you. Only {run.owner} deletes it.")
         if (job := self.jobs.of(run.id)) is not None and job.state == "working":
             raise RunError(f"The run {run.name} is being worked on. Stop that first, or wait for it.")
         maintenance.delete(self.store, run)

@@ -101,6 +101,8 @@ class Tab:
     """The run, the page and the seconds between two polls as they were last sent."""
     sent_fields: dict[int, form_values.FormValues] = field(default_factory=dict)
     """What the fields held at each of the last versions."""
+    held_fields: dict[int, Collection[str]] = field(default_factory=dict)
+    """The fields that were to hold something else at such a version, of which the tab was not told with it."""
     last_chosen: form_values.FormValues = field(default_factory=dict)
     """What each field held when its own action last ran: leaving a field is no choice."""
     actions_begun: int = 0
@@ -300,10 +302,12 @@ class TabSync:
             return {self.page: gr.skip()}
         tab.version += 1
         if base_fields is not None:
-            tab.sent_fields = {
-                number: was for number, was in tab.sent_fields.items() if number > tab.version - REMEMBERED_VERSIONS
-            }
+            oldest = tab.version - REMEMBERED_VERSIONS
+            tab.sent_fields = {number: was for number, was in tab.sent_fields.items() if number > oldest}
+            tab.held_fields = {number: names for number, names in tab.held_fields.items() if number > oldest}
             tab.sent_fields[tab.version] = field_values
+            if held:
+                tab.held_fields[tab.version] = held
         if state[2:] != tab.sent[2:]:
             out[self.timer] = gr.Timer(state[2], active=True)
         tab.sent = state
@@ -351,7 +355,8 @@ class TabSync:
         with tab.lock:
             tab.run = run.id if run else ""
             tab.state = TabState(str(query.get("show")) if query.get("show") in self.pages else HOME)
-            tab.sent_fields, tab.sent_parts, tab.sent = {}, dict(self.built_parts), ()
+            tab.sent_fields, tab.held_fields = {}, {}
+            tab.sent_parts, tab.sent = dict(self.built_parts), ()
             tab.last_chosen = dict(self.built_fields)
             turned = {} if tab.state.page == self.tabs.selected else {self.tabs: gr.Tabs(selected=tab.state.page)}
             return {**turned, **self.update(tab, browser, -1, self.built_fields)}
@@ -538,8 +543,9 @@ class TabSync:
                     return self.update(tab, browser, base_version, of=action.page)
             tab.actions_begun += 1
             turn, base = tab.actions_begun, tab.sent_fields[int(base_version)]
+            held = tab.held_fields.get(int(base_version), ())
         kept = self.state.filled(browser)
-        filled = {**kept, **(base if action.forms else {})}
+        filled = {**kept, **({name: base[name] for name in base if name not in held} if action.forms else {})}
         filled.update({name: kept[name] for name in kept if name.endswith(".key_env")})  # never a key pasted there
         was = before.get(action.field) if action.field else None
         own = self.state.of(browser)

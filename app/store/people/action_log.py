@@ -32,9 +32,6 @@ class ActionLog:
 
         self.db.write(write)
 
-    def newest(self, limit: int, before: int | None = None) -> list[Action]:
-        """The last lines, the newest first; those `before` the one of that id."""
-        rows = self.db.all(
-            "SELECT * FROM action_log WHERE ?1 IS NULL OR id<?1 ORDER BY id DESC LIMIT ?2", before, limit
-        )
-        return [Action(**dict(row)) for row in rows]
+    def newest(self, limit: int) -> list[Action]:
+        """The last lines, the newest first."""
+        return [Action(**dict(row)) for row in self.db.all("SELECT * FROM action_log ORDER BY id DESC LIMIT ?", limit)]

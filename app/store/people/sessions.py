@@ -29,41 +29,48 @@ class Session:
     browser: str
 
 
-def hashed(secret: str) -> str:
+def hashed(secret: str, bound_to: str = "") -> str:
     """What is kept of a secret that has 256 random bits: no slow hash is needed for such a one."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(f"{secret} {bound_to}".rstrip().encode("utf-8", "replace")).hexdigest()
 
 
 class Sessions:
-    """Sessions, by the secret that is in the browser's cookie."""
+    """Sessions, by the secret that is in the browser's cookie, and by what they are bound to: elsewhere it is worth nothing."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def begin(self, person: str, browser: str) -> str:
-        """A new session; returns its secret, which is kept nowhere else."""
+    def begin(self, person: str, browser: str, bound_to: str = "", *, password: str) -> str:
+        """A new session; returns its secret, which is kept nowhere else.
+
+        "" where `password` is not the hash that is kept of the person any more, or they may not come in.
+        """
         secret, at = secrets.token_urlsafe(32), time.time()
+        line = (hashed(secret, bound_to), person, at, at, browser[:200])
 
-        def write(c: sqlite3.Connection) -> None:
+        def write(c: sqlite3.Connection) -> bool:
             c.execute("DELETE FROM sessions WHERE created<? OR seen<?", (at - LASTS, at - IDLE))
-            c.execute("INSERT INTO sessions VALUES(?,?,?,?,?)", (hashed(secret), person, at, at, browser[:200]))
+            may = "SELECT 1 FROM people WHERE name=? AND password=? AND blocked=0"
+            if not c.execute(may, (person, password)).fetchone():
+                return False
+            c.execute("INSERT INTO sessions VALUES(?,?,?,?,?)", line)
+            return True
 
-        self.db.write(write)
-        return secret
+        return secret if self.db.write(write) else ""
 
-    def person(self, secret: str) -> str:
+    def person(self, secret: str, bound_to: str = "") -> str:
         """Who is signed in by it; "" where that session never was or has ended, or the person is blocked."""
         if not secret:
             return ""
-        at = time.time()
+        at, known = time.time(), hashed(secret, bound_to)
         rows = self.db.all(
             "SELECT person, seen FROM sessions JOIN people ON people.name=sessions.person AND blocked=0"
-            " WHERE id=? AND sessions.created>=? AND seen>=?", hashed(secret), at - LASTS, at - IDLE,
+            " WHERE id=? AND sessions.created>=? AND seen>=?", known, at - LASTS, at - IDLE,
         )  # fmt: skip
         if not rows:
             return ""
         if at - rows[0]["seen"] > SEEN_ANEW:
-            self.db.write(lambda c: c.execute("UPDATE sessions SET seen=? WHERE id=?", (at, hashed(secret))) and None)
+            self.db.write_later(lambda c: c.execute("UPDATE sessions SET seen=? WHERE id=?", (at, known)))
         return str(rows[0]["person"])
 
     def all(self, person: str = "") -> list[Session]:
@@ -75,8 +82,9 @@ class Sessions:
         )  # fmt: skip
         return [Session(r["id"][:SHOWN], r["person"], r["created"], r["seen"], r["browser"]) for r in rows]
 
-    def end(self, secret: str) -> None:
-        self.db.write(lambda c: c.execute("DELETE FROM sessions WHERE id=?", (hashed(secret),)) and None)
+    def end(self, secret: str, bound_to: str = "") -> None:
+        """Ends the session of that secret, if there is one."""
+        self.db.write(lambda c: c.execute("DELETE FROM sessions WHERE id=?", (hashed(secret, bound_to),)) and None)
 
     def end_of(self, person: str, shown: str = "") -> int:
         """Ends a person's sessions, or the one that is shown as that; returns how many."""

@@ -64,6 +64,25 @@ def by_link(secret: str, person: str, trouble: str = "") -> str:
     )
 
 
+def by_change(person: str, trouble: str = "") -> str:
+    """Of whoever is signed in and sets another password."""
+    return _page(
+        "Another password",
+        markup(
+            "<h1>Another password</h1>{alert}<p>{shortest} characters or more. It signs you out everywhere else.</p>"
+            '<form action="/password" method="post"><input type="hidden" name="username" autocomplete="username"'
+            ' value="{person}"><label for="before">The one of now</label><input id="before" name="before" type="password"'
+            ' autocomplete="current-password" required><label for="password">New password</label><input id="password"'
+            ' name="password" type="password" autocomplete="new-password" minlength="{shortest}" required><label for="again">Once'
+            ' more</label><input id="again" name="again" type="password" autocomplete="new-password" required>'
+            '<button type="submit">Set it</button></form><p class=after><a href="/account">Back</a></p>',
+            person=person,
+            alert=_alert(trouble),
+            shortest=SHORTEST,
+        ),
+    )
+
+
 def no_link() -> str:
     """In place of that one where a link is good no more."""
     return _page(

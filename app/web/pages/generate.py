@@ -361,7 +361,6 @@ def prompt(view: RunView) -> Markup:
 # -- what can be done
 
 
-@reads
 def on_cards(act: Act) -> Done:
     return preview(act) if act.word == "try" else row_edits.change(act)
 

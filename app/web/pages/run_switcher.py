@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from app.errors import RunError
+from app.errors import PeopleError, RunError
 from app.store.runs import Listed, Run
 from app.web import form_values
 from app.web.html import fragments
@@ -78,7 +78,8 @@ def _person(view: RunView) -> Markup:
         return Markup()
     people = fragments.link("People", "people") if person.is_admin else Markup()
     return markup(
-        '<form class="person" action="sign-out" method="post"><b>{}</b>{}<button type="submit">Sign out</button></form>',
+        '<form class="person" action="sign-out" method="post"><a href="account"><b>{}</b></a>{}'
+        '<button type="submit">Sign out</button></form>',
         person.name,
         people,
     )
@@ -171,7 +172,7 @@ def end(act: Act) -> Done:
         return Done(own=SwitcherPart(deleting=run.id, since=since))
     try:
         act.state.delete_run(run)
-    except RunError as error:
+    except (RunError, PeopleError) as error:
         return Done(problems={"run end": str(error)})
     toast = f"“{run.name}” is deleted."
     if act.run_id == run.id:

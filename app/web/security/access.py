@@ -44,6 +44,7 @@ PERSON = "@"
 BROWSER = re.compile(r"[A-Za-z0-9_-]{20,64}")
 OLD_COOKIE = "claywright_browser"
 """What named a browser before cookies were signed: the name is taken over, so that its forms are found again."""
+NO_STORE = {"Cache-Control": "no-store"}
 LARGEST_BODY = 32 * 10**6
 """Bytes of one event of the page; files come through the upload, which has a limit of its own."""
 HEADERS = {
@@ -64,10 +65,10 @@ DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
     r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+"
     r"|/numbers/[^/]+/[^/]+\.(?:csv|xlsx|parquet)|/help/[a-z]{1,20}"
-    r"|/people|/people/log\.csv|/shares/[^/]+"
+    r"|/people|/people/log\.csv|/shares/[^/]+|/account"
     r"|/gradio_api/(?:startup-events|app_id|theme\.css|upload_progress|heartbeat/[\w-]{1,64})"
 )
-WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}|/people|/shares/[^/]+")
+WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}|/people|/shares/[^/]+|/account")
 """The routes that the page uses, for GET and HEAD, and for POST. The framework has many more, which are shut."""
 
 

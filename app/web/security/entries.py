@@ -6,13 +6,15 @@ An entry tells whose a request is, and answers what belongs to coming in itself.
 import asyncio
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
+from app.store.people.people import NAME
 from app.store.store import Store
 from app.web.html import sign_in_pages
 from app.web.html.sign_in_pages import SHORTEST
-from app.web.security.access import BROWSER, LASTS, OLD_COOKIE, PERSON, TOKEN, Access
+from app.web.security.access import BROWSER, LASTS, NO_STORE, OLD_COOKIE, PERSON, TOKEN, Access
 from app.web.security.passwords import Attempts, fits, hashed
 from app.web.security.peers import user_of_peer
 from app.web.security.small_forms import small_form
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 LONGEST_PASSWORD = 1_000
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class Entry(Protocol):
@@ -91,7 +92,7 @@ class ByName:
 
     def browser(self, request: "Request") -> tuple[str, int]:
         """(the name that stands for all browsers of the person who is signed in, 0)."""
-        person = self.store.sessions.person(request.cookies.get(self.cookie(request), ""))
+        person = self.store.sessions.person(request.cookies.get(self.cookie(request), ""), _process(request))
         return (PERSON + person, 0) if person else ("", 0)
 
     async def answer(self, request: "Request", browser: str) -> "Response | None":
@@ -109,7 +110,7 @@ class ByName:
             case "POST", "/join":
                 return await self._join(request)
             case "POST", "/sign-out":
-                self.store.sessions.end(request.cookies.get(self.cookie(request), ""))
+                await self._end(request)
                 response: Response = RedirectResponse("/", 303)
                 response.delete_cookie(
                     self.cookie(request), secure=request.url.scheme == "https", httponly=True, samesite="strict"
@@ -117,6 +118,8 @@ class ByName:
                 return response
             case "GET", "/sign-in":
                 return RedirectResponse("/", 303)
+            case (("GET" | "POST"), "/password") if browser:
+                return await self._other_password(request, browser.removeprefix(PERSON))
         if browser:
             return None
         if not is_visit(request):
@@ -131,14 +134,18 @@ class ByName:
 
         form = await small_form(request)
         name, password = form.get("name", "").strip().lower(), form.get("password", "")
+        refused = HTMLResponse(sign_in_pages.by_name("Name and password do not go together.", name), 401, NO_STORE)
+        if not NAME.fullmatch(name):
+            return refused
         if wait := self.attempts.wait(_address(request), name):
-            page = sign_in_pages.by_name(f"Too many passwords were tried. Try again in {wait:.0f} seconds.", name)
-            return HTMLResponse(page, 429, {**NO_STORE, "Retry-After": f"{wait:.0f}"})
+            return _wait(sign_in_pages.by_name(_too_many(wait), name), wait)
+        kept = self.store.people.password(name)
         async with self._hashing:
-            right = await asyncio.to_thread(fits, password[:LONGEST_PASSWORD], self.store.people.password(name))
+            right = await asyncio.to_thread(fits, password[:LONGEST_PASSWORD], kept)
         if not right:
-            return HTMLResponse(sign_in_pages.by_name("Name and password do not go together.", name), 401, NO_STORE)
-        return self._signed_in(request, name, "signed in")
+            return refused
+        self.attempts.forgive(_address(request), name)
+        return await self._signed_in(request, name, "signed in", kept) or refused
 
     async def _join(self, request: "Request") -> "Response":
         from starlette.responses import HTMLResponse
@@ -151,18 +158,49 @@ class ByName:
             return HTMLResponse(sign_in_pages.by_link(secret, person, trouble), 422, NO_STORE)
         async with self._hashing:
             kept = await asyncio.to_thread(hashed, password)
-        if self.store.sign_in_links.use(secret) != person:  # somebody used it meanwhile
-            return HTMLResponse(sign_in_pages.no_link(), 410, NO_STORE)
-        self.store.people.set_password(person, kept)
-        return self._signed_in(request, person, "set a password")
+        gone = HTMLResponse(sign_in_pages.no_link(), 410, NO_STORE)
+        if await asyncio.to_thread(self.store.sign_in_links.use, secret) != person:  # somebody used it meanwhile
+            return gone
+        await asyncio.to_thread(self.store.people.set_password, person, kept)
+        return await self._signed_in(request, person, "set a password", kept) or gone
 
-    def _signed_in(self, request: "Request", name: str, did: str) -> "Response":
-        """A session of its own for each sign-in: one that the browser brought along ends."""
+    async def _other_password(self, request: "Request", person: str) -> "Response":
+        """Another password for who is signed in and knows the one before: all other sessions end."""
+        from starlette.responses import HTMLResponse
+
+        if request.method == "GET":
+            return HTMLResponse(sign_in_pages.by_change(person), headers=NO_STORE)
+        form = await small_form(request)
+        password, before = form.get("password", ""), self.store.people.password(person)
+        if trouble := unfit(password, form.get("again", ""), person):
+            return HTMLResponse(sign_in_pages.by_change(person, trouble), 422, NO_STORE)
+        if wait := self.attempts.wait(_address(request), person):
+            return _wait(sign_in_pages.by_change(person, _too_many(wait)), wait)
+        async with self._hashing:
+            right = await asyncio.to_thread(fits, form.get("before", "")[:LONGEST_PASSWORD], before)
+            kept = await asyncio.to_thread(hashed, password) if right else ""
+        if not right:
+            return HTMLResponse(sign_in_pages.by_change(person, "That is not your password of now."), 401, NO_STORE)
+        self.attempts.forgive(_address(request), person)
+        await asyncio.to_thread(self.store.people.set_password, person, kept)
+        signed_in = await self._signed_in(request, person, "set a password", kept)
+        return signed_in or HTMLResponse(sign_in_pages.by_name(), 401, NO_STORE)
+
+    async def _end(self, request: "Request") -> None:
+        """Ends the session that the browser brought along."""
+        secret = request.cookies.get(self.cookie(request), "")
+        await asyncio.to_thread(self.store.sessions.end, secret, _process(request))
+
+    async def _signed_in(self, request: "Request", name: str, did: str, kept: str) -> "Response | None":
+        """A session of its own for each sign-in; None where the password changed meanwhile, or the person was blocked."""
         from starlette.responses import RedirectResponse
 
-        self.store.sessions.end(request.cookies.get(self.cookie(request), ""))
-        secret = self.store.sessions.begin(name, request.headers.get("user-agent", ""))
-        self.store.action_log.add(name, did, detail=_address(request))
+        await self._end(request)
+        browser = request.headers.get("user-agent", "")
+        begin = partial(self.store.sessions.begin, name, browser, _process(request), password=kept)
+        if not (secret := await asyncio.to_thread(begin)):
+            return None
+        await asyncio.to_thread(self.store.action_log.add, name, did, detail=_address(request))
         response = RedirectResponse("/", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(
@@ -184,6 +222,16 @@ def unfit(password: str, again: str, person: str) -> str:
     return ""
 
 
+def _too_many(wait: float) -> str:
+    return f"Too many passwords were tried. Try again in {wait:.0f} seconds."
+
+
+def _wait(page: str, seconds: float) -> "Response":
+    from starlette.responses import HTMLResponse
+
+    return HTMLResponse(page, 429, {**NO_STORE, "Retry-After": f"{seconds:.0f}"})
+
+
 def is_visit(request: "Request") -> bool:
     """True where somebody opens the app's page."""
     return request.url.path == "/" and request.method in ("GET", "HEAD")
@@ -191,6 +239,12 @@ def is_visit(request: "Request") -> bool:
 
 def _address(request: "Request") -> str:
     return request.client.host if request.client else ""
+
+
+def _process(request: "Request") -> str:
+    """What a session is bound to: the user of this machine whose process asks, where the system tells."""
+    user = _user(request)
+    return "" if user is None else str(user)
 
 
 def _user(request: "Request") -> int | None:

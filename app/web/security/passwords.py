@@ -42,23 +42,35 @@ class Attempts:
     def wait(self, address: str, name: str) -> float:
         """0.0, and the try counts; else the seconds until the next one is let through."""
         now = time.monotonic()
-        limits = ((f"from {_network(address)}", MOST_TRIES), (f"as {name}", MOST_OF_A_NAME))
+        limits = _limits(address, name)
         with self._lock:
             waits = [self._left(key, most, now) for key, most in limits]
             if any(waits):
                 return max(waits)
             for key, _ in limits:
-                self._tries[key].append(now)
+                self._tries.setdefault(key, deque()).append(now)
+                self._tries.move_to_end(key)
+            while len(self._tries) > MOST_REMEMBERED:
+                self._tries.popitem(last=False)
             return 0.0
 
+    def forgive(self, address: str, name: str) -> None:
+        """The last try was right: it does not count."""
+        with self._lock:
+            for key, _ in _limits(address, name):
+                if tries := self._tries.get(key):
+                    tries.pop()
+
     def _left(self, key: str, most: int, now: float) -> float:
-        tries = self._tries.setdefault(key, deque())
-        self._tries.move_to_end(key)
-        while len(self._tries) > MOST_REMEMBERED:
-            self._tries.popitem(last=False)
+        """Seconds until the next try; nothing is remembered of one that is refused."""
+        tries = self._tries.get(key, deque())
         while tries and now - tries[0] >= WITHIN:
             tries.popleft()
         return tries[0] + WITHIN - now if len(tries) >= most else 0.0
+
+
+def _limits(address: str, name: str) -> tuple[tuple[str, int], tuple[str, int]]:
+    return (f"from {_network(address)}", MOST_TRIES), (f"as {name}", MOST_OF_A_NAME)
 
 
 def _network(address: str) -> str:

@@ -7,12 +7,11 @@ from markupsafe import Markup
 
 from app.web.html import sign_in_pages
 from app.web.html.markup import markup
+from app.web.security.access import NO_STORE
 from tasks.errors import ClaywrightError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def answered(content: Callable[[], Markup]) -> "Response":

@@ -1,5 +1,6 @@
 """Who is in the team, with their roles, links and sessions, and what was done: /people, for admins."""
 
+import asyncio
 import csv
 import io
 import time
@@ -14,10 +15,11 @@ from app.store.people.people import ROLES, Person, role_named
 from app.store.people.sessions import Session
 from app.web.html.fragments import ago_seconds, count
 from app.web.html.markup import joined, markup
-from app.web.security.access import browser_of
+from app.web.security.access import NO_STORE, browser_of
 from app.web.security.small_forms import small_form
 from app.web.state import AppState
-from app.web.team.answers import NO_STORE, answered, said, trouble
+from app.web.team.answers import answered, said, trouble
+from app.web.team.sessions import listed
 from feedback.exports.writers import protected
 from tasks.errors import ClaywrightError
 
@@ -44,7 +46,7 @@ def add_routes(app: "FastAPI", state: AppState) -> None:
             own = _admins(state, request)
             return _page(own, _do(own, form, str(request.base_url)) if form else Markup())
 
-        return answered(content)
+        return await asyncio.to_thread(answered, content)
 
     @app.get("/people/log.csv")
     def log(request: Asked) -> "Response":
@@ -75,7 +77,7 @@ def _do(own: AppState, form: Mapping[str, str], base: str) -> Markup:
             role = role_named(form.get("role", ""))
             store.people.add(name, role)
             own.note("added a person", detail=f"{name}, {role}")
-            return _link(own, name, base)
+            return _link(own, name, base) + _of_before(own, name)
         person = store.people.get(name)
         if did == "link":
             return _link(own, person.name, base)
@@ -88,7 +90,7 @@ def _do(own: AppState, form: Mapping[str, str], base: str) -> Markup:
             own.note("gave a role", detail=f"{name}, {did}")
             return said(f"{name} is {'an admin' if did == 'admin' else 'a curator'} now.")
         if did == "end":
-            number = store.sessions.end_of(person.name)
+            number = store.sessions.end_of(person.name, form.get("session", ""))
             own.note("ended sessions", detail=f"{name}, {number}")
             return said(f"{count(number, 'session')} of {name} ended.")
     except ClaywrightError as error:
@@ -105,6 +107,16 @@ def _link(own: AppState, name: str, base: str) -> Markup:
         " only now.</p><p><code>{}</code></p></div>",
         name,
         address,
+    )
+
+
+def _of_before(own: AppState, name: str) -> Markup:
+    """That runs of before there was a team are theirs, as they were made under that name."""
+    number = own.store.runs.number_of(name)
+    return (
+        said(f"{count(number, 'run')} of before were made under that name: they are {name}'s now.")
+        if number
+        else Markup()
     )
 
 
@@ -149,19 +161,24 @@ def _person(person: Person, sessions: Sequence[Session]) -> Markup:
     state = "blocked" if person.blocked else "active" if person.has_password else "has not set a password yet"
     seen = max((session.seen for session in sessions), default=None)
     last = ago_seconds(time.time() - seen) if seen is not None else "not signed in"
-    buttons = [("link", "New link"), *([("end", "End sessions")] if sessions else ())]
+    buttons = [("link", "New link"), *([("end", "Sign out everywhere")] if sessions else ())]
     buttons.append(("curator", "Make curator") if person.is_admin else ("admin", "Make admin"))
     buttons.append(("unblock", "Let in again") if person.blocked else ("block", "Block"))
     acts = joined(markup('<button name="do" value="{}" type="submit">{}</button>', do, label) for do, label in buttons)
     return markup(
         "<tr><th scope=row>{name}</th><td>{role}</td><td>{state}</td><td>{last}</td><td>"
         '<form method="post" action="people" class="acts" aria-label="{name}"><input type="hidden" name="name" value="{name}">'
-        "{acts}</form></td></tr>",
+        "{acts}</form>{where}</td></tr>",
         name=person.name,
         role=person.role,
         state=state,
         last=last,
         acts=acts,
+        where=markup(
+            "<details><summary>{}</summary>{}</details>", count(len(sessions), "session"), listed(sessions, "people")
+        )
+        if sessions
+        else Markup(),
     )
 
 

@@ -1,5 +1,6 @@
 """Whom a run is shared with: /shares/RUN, for its owner."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def add_routes(app: "FastAPI", state: AppState) -> None:
             own = state.of(browser_of(request))
             return _page(own, run, _do(own, run, form) if form else Markup())
 
-        return answered(content)
+        return await asyncio.to_thread(answered, content)
 
 
 def _do(own: AppState, run_id: str, form: Mapping[str, str]) -> Markup:
