@@ -151,7 +151,10 @@ def main() -> None:
     """The command `claywright`."""
     import gc
 
-    gc.set_threshold(20_000, 50, 50)  # what is imported is no garbage: looking through it takes 3 % of a run of one row
+    gc.disable()  # what is imported is no garbage: looking through it takes 3 % of a run of one row
     from app.cli.main import main as command
 
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+    gc.enable()
     command()

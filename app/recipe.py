@@ -25,7 +25,7 @@ from app.inputs.inputs import MOST_ROWS, Inputs
 from app.store.columns import dumps
 from app.store.runs import Run
 from feedback.argilla.dataset_settings import Review
-from feedback.checks import CHECKS, Check
+from feedback.checks import Check, check_kinds
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
 from feedback.reviewed_row import MergeRule
@@ -394,11 +394,11 @@ def check_of(table: Mapping[str, Any]) -> Check:
     """A check from plain values, with its `kind`. Raises SettingsError."""
     settings = dict(table)
     kind = settings.pop("kind", None)
-    if not isinstance(kind, str) or kind not in CHECKS:
-        near = difflib.get_close_matches(str(kind), CHECKS, 1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(CHECKS)}."
+    if not isinstance(kind, str) or kind not in check_kinds():
+        near = difflib.get_close_matches(str(kind), check_kinds(), 1)
+        hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(check_kinds())}."
         raise SettingsError(f"[[checks]] needs a kind that there is (given: {kind!r}). {hint}", setting="kind")
-    return build(CHECKS[kind], settings, "[[checks]]")
+    return build(check_kinds()[kind], settings, "[[checks]]")
 
 
 def rubrics_of(values: dict[str, Any]) -> tuple[Rubric, ...]:

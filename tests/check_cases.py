@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from feedback.checks import CHECKS, Check
+from feedback.checks import Check, check_kinds
 from tasks.types import Response, Row
 
 Case = tuple[dict[str, Any], str, bool] | tuple[dict[str, Any], str, bool, dict[str, Any]]
@@ -12,7 +12,7 @@ Case = tuple[dict[str, Any], str, bool] | tuple[dict[str, Any], str, bool, dict[
 
 def check(kind: str, **settings: Any) -> Check:
     """A check from the settings of its kind."""
-    cls: Any = CHECKS[kind]
+    cls: Any = check_kinds()[kind]
     built: Check = cls(**settings)
     return built
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from feedback.checks import CHECKS
+from feedback.checks import check_kinds
 from feedback.checks.base import LONGEST_RESPONSE, NOT_SETTINGS, Check, CheckResult, identity_of
 from feedback.checks.code_blocks import blocks, code_of, without_code
 from tasks.errors import SettingsError
@@ -19,16 +19,16 @@ TEXTS = dict(hostile_checks.texts())
 ROW = Row(({"role": "user", "content": "When is high tide?"},), (), {"reference": "12"})
 
 
-@pytest.mark.parametrize("kind", CHECKS)
+@pytest.mark.parametrize("kind", check_kinds())
 def test_each_kind_has_forty_cases_of_both_outcomes(kind: str) -> None:
     cases = import_module(f"tests.test_check_{kind.replace('-', '_')}").CASES
     assert len({repr(case) for case in cases}) >= 40
     assert {case[2] for case in cases} == {True, False}
 
 
-@pytest.mark.parametrize("kind", CHECKS)
+@pytest.mark.parametrize("kind", check_kinds())
 def test_each_kind_says_what_it_is(kind: str) -> None:
-    cls = CHECKS[kind]
+    cls = check_kinds()[kind]
     assert cls.title and cls.summary.endswith(".") and cls.version >= 1
     assert all(f.metadata.get("help") for f in dataclasses.fields(cls))
     assert {f.name for f in dataclasses.fields(cls)} > set(NOT_SETTINGS) or kind in ("python", "refusal")

@@ -23,7 +23,7 @@ from app.recipe import checks_of as recipe_checks
 from app.store.row_search import FILTERS
 from app.web.field_lines import field_lines, read_fields
 from feedback.argilla.dataset_settings import Review
-from feedback.checks import CHECKS, Check
+from feedback.checks import Check, check_kinds
 from feedback.checks.base import NOT_SETTINGS
 from feedback.exports.selection import Export
 from feedback.labeller.ultrafeedback import UltraFeedback
@@ -363,8 +363,8 @@ def rubrics_of(filled: FormValues) -> tuple[Rubric, ...]:
 
 def no_check() -> FormValues:
     """The fields of another check as they are before anything is said of it."""
-    filled: FormValues = {"check.kind": next(iter(CHECKS)), "check.name": "", "check.reject": False}
-    for kind, check in CHECKS.items():
+    filled: FormValues = {"check.kind": next(iter(check_kinds())), "check.name": "", "check.reject": False}
+    for kind, check in check_kinds().items():
         for f in fields(check):
             if f.name not in NOT_SETTINGS:
                 several = is_lines(f) and f.metadata.get("choices")
@@ -375,11 +375,11 @@ def no_check() -> FormValues:
 def check_of(filled: FormValues) -> Check:
     """The check that the fields of another one describe. Raises FormError."""
     kind = filled.get("check.kind")
-    if kind not in CHECKS:
+    if kind not in check_kinds():
         raise FormError("check", "Choose what to check.", "check.kind")
     common = {name: filled.get(f"check.{name}") for name in NOT_SETTINGS}
     try:
-        return _part(CHECKS[kind], {**part(filled, f"check.{kind}"), **common}, "check", f"check.{kind}")
+        return _part(check_kinds()[kind], {**part(filled, f"check.{kind}"), **common}, "check", f"check.{kind}")
     except FormError as error:
         name = error.field.rpartition(".")[2]
         raise FormError("check", str(error), f"check.{name}" if name in NOT_SETTINGS else error.field) from error

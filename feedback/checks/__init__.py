@@ -3,21 +3,21 @@
 A new kind is a module here with a `Check` that names its `kind`; recipes, forms and the command know it by that.
 """
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
 from feedback.checks.base import Check, CheckResult
 
 
-def known() -> dict[str, type[Check]]:
-    """The kinds that the folder holds."""
+@cache
+def check_kinds() -> Mapping[str, type[Check]]:
+    """The kinds that the folder holds, by name; looked for when they are first asked for, as most runs check nothing."""
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     classes = {value for module in modules for value in vars(module).values() if isinstance(value, type)}
     kinds = {cls.kind: cls for cls in classes if issubclass(cls, Check) and cls is not Check}
     return dict(sorted(kinds.items()))
 
 
-CHECKS = known()
-"""The kinds of checks, by name."""
-
-__all__ = ["CHECKS", "Check", "CheckResult"]
+__all__ = ["Check", "CheckResult", "check_kinds"]

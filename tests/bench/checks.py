@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from feedback.checks import CHECKS, Check
+from feedback.checks import Check, check_kinds
 from tasks.types import Response, Row
 from tests import hostile_checks
 from tests.check_cases import check
@@ -96,7 +96,7 @@ def worst() -> tuple[float, str]:
 def main() -> None:
     some = responses(2_000)
     row = Row(({"role": "user", "content": "When is high tide, and why? Answer 12 m."},), (), {"reference": "12 m"})
-    assert ORDINARY.keys() == CHECKS.keys()
+    assert ORDINARY.keys() == check_kinds().keys()
     checks = {kind: check(kind, **values) for kind, values in ORDINARY.items()}
     without = [built for kind, built in checks.items() if kind != "language"]
     print("| what | responses a minute |\n| --- | --- |")

@@ -17,7 +17,7 @@ from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done, reads
 from app.web.pages.review import filters
 from app.web.state import RunView
-from feedback.checks import CHECKS, Check
+from feedback.checks import Check, check_kinds
 from feedback.checks.base import NOT_SETTINGS
 
 SHOWN_SETTING = 40
@@ -33,12 +33,12 @@ def build(board: Board) -> None:
         board.part(not_yet)
         board.problem("checks")
         with gr.Accordion("Add a check", open=False, elem_classes="more", elem_id="another-check"):
-            kinds = [(check.title, kind) for kind, check in CHECKS.items()]
+            kinds = [(check.title, kind) for kind, check in check_kinds().items()]
             choice = gr.Dropdown(
-                kinds, value=next(iter(CHECKS)), label="What to check", interactive=True, elem_id="check-kind"
+                kinds, value=next(iter(check_kinds())), label="What to check", interactive=True, elem_id="check-kind"
             )
             form.add("check.kind", choice)
-            for kind, check in CHECKS.items():
+            for kind, check in check_kinds().items():
                 with gr.Column() as own:
                     add_fields(form, f"check.{kind}", check, settings_of(check))
                 board.show_while(own, _is_kind(kind))
@@ -66,7 +66,7 @@ def listed(view: RunView) -> Markup:
     items = Markup()
     for index, values in enumerate(view.filled["checks"]):
         kind = str(values.get("kind"))
-        title = CHECKS[kind].title if kind in CHECKS else kind
+        title = check_kinds()[kind].title if kind in check_kinds() else kind
         own = {name: value for name, value in values.items() if name not in ("kind", *NOT_SETTINGS)}
         settings = [
             f"{name.replace('_', ' ')}: {fragments.clipped(str(value), SHOWN_SETTING)}" for name, value in own.items()
