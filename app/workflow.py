@@ -169,7 +169,7 @@ def export(
     """
     from app.review.exporting import export_to_file
 
-    _check_for(workspace, run, to)
+    row_checks.check_for_export(workspace.store, run, to)
     return export_to_file(workspace, run, to, watch, overwrite=overwrite)
 
 
@@ -177,7 +177,7 @@ def publish(workspace: Workspace, run: Run, to: Export) -> Published:
     """Adds the rows of a run that `to` takes to its dataset on the Hub, with a card. Raises ExportError and its kinds."""
     from app.review.exporting import export_to_hub
 
-    _check_for(workspace, run, to)
+    row_checks.check_for_export(workspace.store, run, to)
     return export_to_hub(workspace, run, to)
 
 
@@ -194,11 +194,5 @@ def archive(
     """
     from app.review.exporting import export_to_argilla
 
-    _check_for(workspace, run, to)
+    row_checks.check_for_export(workspace.store, run, to)
     return export_to_argilla(workspace, run, to, argilla, watch)
-
-
-def _check_for(workspace: Workspace, run: Run, to: Export) -> None:
-    """Keeps the verdicts that an export asks for, or that its rules need, where rows lack them."""
-    if workspace.store.db.writable and (to.checks or any(check.reject for check in recipe_of(run).checks)):
-        row_checks.check_run(workspace.store, run)

@@ -89,6 +89,8 @@ STARTS_THE_APP = {
 """The command without a name, and `claywright open`."""
 MOST_MODULES = {"app": 14, "feedback": 8, "tasks": 18}
 MOST_IN_A_ROOM = 20
+LONGEST_STORY = 200
+"""Lines of app/workflow.py, which tells what the product does."""
 
 
 def graph() -> dict[str, set[str]]:
@@ -412,3 +414,7 @@ def test_the_tree_has_no_other_folder() -> None:
     wanted = {"app", "tasks", "feedback", "tests"}
     folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
     assert folders - {"dist", "build"} == wanted
+
+
+def test_the_story_stays_short() -> None:
+    assert len((ROOT / "app" / "workflow.py").read_text(encoding="utf-8").splitlines()) <= LONGEST_STORY

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.recipe import recipe_of
 from app.store.rows import content_hash
@@ -11,6 +12,9 @@ from app.store.store import Store
 from feedback.checks.base import Check, CheckResult, identity_of
 from tasks.errors import SettingsError
 from tasks.types import Row
+
+if TYPE_CHECKING:
+    from feedback.exports.selection import Export
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,12 @@ def check_run(store: Store, run: Run, watch: Callable[[int], None] = lambda rows
             done += 1
             watch(done)
     return done
+
+
+def check_for_export(store: Store, run: Run, to: "Export") -> None:
+    """Keeps the verdicts that an export asks for, or that its rules need, where rows lack them."""
+    if store.db.writable and (to.checks or any(check.reject for check in recipe_of(run).checks)):
+        check_run(store, run)
 
 
 def check_again(store: Store, run: Run, row: Row) -> None:

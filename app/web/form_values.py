@@ -374,7 +374,7 @@ def no_check() -> FormValues:
 
 def check_of(filled: FormValues) -> Check:
     """The check that the fields of another one describe. Raises FormError."""
-    kind = filled.get("check.kind")
+    kind = str(filled.get("check.kind"))
     if kind not in check_kinds():
         raise FormError("check", "Choose what to check.", "check.kind")
     common = {name: filled.get(f"check.{name}") for name in NOT_SETTINGS}
