@@ -5,6 +5,7 @@ The rule by which people are merged is stated: `MergeRule`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean
 from typing import ClassVar, Literal
 
@@ -85,7 +86,7 @@ class Guarantee:
     statement: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReviewedRow:
     """A row with everything that was said of it. `checks` are those of its responses, `correction_checks` of a corrected text."""
 
@@ -100,7 +101,7 @@ class ReviewedRow:
     correction_checks: Sequence[Checked] = ()
     accepted: Guarantee | None = None
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         """What the ratings of this row's responses, the labeller's and people's, are averaged and compared on."""
         rated = {(r.aspect, r.levels) for r in self.ratings if r.value is not None and r.response != WHOLE_ROW}

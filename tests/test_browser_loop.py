@@ -61,7 +61,7 @@ def test_the_loop_by_clicking(served_app: App, browser: Browser, argilla: Argill
         curator.wait("4 rows sent.")
         curator.counted("sent", 4)
         address = page.get_by_role("link", name="Review in Argilla").get_attribute("href")
-        assert address is not None and address.startswith("/argilla/open?to=%2Fdataset%2F")
+        assert address is not None and address.startswith("argilla/open?to=%2Fdataset%2F")
         assert argilla.password not in page.content()
 
         # people, in Argilla's own page, signed in by the link: two approved, one rejected with a correction

@@ -101,20 +101,20 @@ def test_the_page_hands_out_one_file_or_two(desk: AppState) -> None:
     assert page.button_label(first.look) == "Export 4 rows" and page.made(first.look) == ""
     page.export(first)
     assert done(desk).exported is not None and page.published(first.look) == ""
-    assert page.made(first.look).count("download>") == 1 and "/exports/r/r-sft.parquet" in page.made(first.look)
+    assert page.made(first.look).count("download>") == 1 and "exports/r/r-sft.parquet" in page.made(first.look)
     both = act(desk, format="kto", test_share=0.5, unreviewed=form_values.ROWS[False])
     assert page.button_label(both.look) == "Export 6 lines"
     page.export(both)
     done(desk)
     shown = page.made(both.look)
     assert "6 lines, " in shown
-    assert "/exports/r/r-kto-train.jsonl" in shown and "/exports/r/r-kto-test.jsonl" in shown
+    assert "exports/r/r-kto-train.jsonl" in shown and "exports/r/r-kto-test.jsonl" in shown
     assert "Download train" in shown and "Download test" in shown
     numbered = act(desk, kind="csv", max_rows=1, unreviewed=form_values.ROWS[False])
     page.export(numbered)
     done(desk)
     shown = page.made(numbered.look)
-    assert [f"/exports/r/r-sft-{k:05}.csv" in shown for k in range(1, 6)] == [True] * 4 + [False]
+    assert [f"exports/r/r-sft-{k:05}.csv" in shown for k in range(1, 6)] == [True] * 4 + [False]
     assert "Download 4<" in shown and "r-sft-00001.csv … r-sft-00004.csv" in shown and "4 rows, 4 files, " in shown
     page.export(act(desk, kind="csv", max_rows=3, test_share=0.5, unreviewed=form_values.ROWS[False]))
     done(desk)

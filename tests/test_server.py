@@ -83,7 +83,7 @@ def test_the_address_gives_a_cookie_that_no_script_reads_and_no_other_site_sends
     stranger: TestClient, access: Access
 ) -> None:
     led = stranger.get(f"{access.address('')}&run=new&show=models")
-    assert (led.status_code, led.headers["location"]) == (303, "/?run=new&show=models")
+    assert (led.status_code, led.headers["location"]) == (303, "./?run=new&show=models")
     (cookie,) = led.headers.get_list("set-cookie")
     name, _, rest = cookie.partition("=")
     value, *said = rest.split("; ")
@@ -346,7 +346,7 @@ def test_a_port_in_use_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 def test_an_answer_is_sent_at_once() -> None:
     """asyncio turns Nagle's algorithm off only for connections whose socket names its protocol."""
-    for listening in (server._listening(0), contextlib.closing(listen(0))):
+    for listening in (server._listening("127.0.0.1", 0), contextlib.closing(listen(0))):
         with listening as listener, socket.create_connection(listener.getsockname()) as caller:
             connection, _ = listener.accept()
             with connection:

@@ -83,6 +83,8 @@ SHARED = {
 """Modules at the top of app/ that several rooms use, or that start everything. They are in no circle either."""
 STARTS_THE_APP = {
     ("app.cli.options", "app.web.server"),
+    ("app.cli.options", "app.web.security.reach"),
+    ("app.cli.options", "app.web.security.oidc"),
     ("app.cli.status", "app.web.server"),
     ("app.cli.people", "app.web.server"),
 }

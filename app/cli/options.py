@@ -37,6 +37,8 @@ Strict = Annotated[
     typer.Option("--strict", help="End with code 1 where anything failed, not only where nothing was made or rated."),
 ]
 
+TEAM = "For a team (claywright docs deploy)"
+
 
 def _version(requested: bool) -> None:
     if requested:
@@ -57,13 +59,45 @@ def everywhere(
         int, typer.Option(min=0, max=65535, help="Port of the app; 0 takes the usual one, or a free one.")
     ] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    host: Annotated[
+        str, typer.Option(envvar="CLAYWRIGHT_HOST", help="Address to listen on, for a team.", rich_help_panel=TEAM)
+    ] = "127.0.0.1",
+    url: Annotated[
+        str,
+        typer.Option(envvar="CLAYWRIGHT_URL", help="The address by which people reach the app.", rich_help_panel=TEAM),
+    ] = "",
+    tls_cert: Annotated[
+        Path | None, typer.Option(envvar="CLAYWRIGHT_TLS_CERT", help="A certificate, as PEM.", rich_help_panel=TEAM)
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(envvar="CLAYWRIGHT_TLS_KEY", help="The certificate's key.", rich_help_panel=TEAM)
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CLAYWRIGHT_TRUSTED_PROXIES",
+            help="Address or network of a proxy in front; several times for more.",
+            rich_help_panel=TEAM,
+        ),
+    ] = None,
+    user_header: Annotated[
+        str,
+        typer.Option(
+            envvar="CLAYWRIGHT_USER_HEADER",
+            help="The header in which that proxy says who signed in.",
+            rich_help_panel=TEAM,
+        ),
+    ] = "",
 ) -> None:
     """Datasets made by models and trusted by humans. Without a command, the app opens in the browser."""
     context.obj = data
     if context.invoked_subcommand is None:
+        from app.web.security.oidc import provider
+        from app.web.security.reach import Reach
         from app.web.server import serve
 
-        serve(settings(data), output.say, port=port, browse=browser)
+        reach = Reach(host, url, tls_cert, tls_key, tuple(trusted_proxy or ()), user_header)
+        serve(settings(data), output.say, port=port, browse=browser, reach=reach, provider=provider())
 
 
 def settings_of(context: typer.Context) -> Settings:

@@ -10,6 +10,7 @@ from app import services
 from app.cli import output
 from app.cli.options import AsJson, app, opened, settings_of
 from app.config import Settings
+from app.store.store import Store
 from tasks.response_flags import MEANINGS
 
 
@@ -74,7 +75,8 @@ def open_app(
     url, access = server.running_app(app_settings)
     if renew:
         access.renew()
-    address = access.address(url)
+    with Store(app_settings.data) as store:
+        address = url if store.people.any() else access.address(url)
     if as_json:
         output.show_json({"address": address})
     else:

@@ -112,7 +112,8 @@ def opening(settings: Settings, address: str) -> str:
     if settings.argilla_url or not address:
         return address
     parts = urlsplit(address)
-    return f"{OPEN}?{urlencode({'to': f'{parts.path}?{parts.query}' if parts.query else parts.path or '/'})}"
+    to = f"{parts.path}?{parts.query}" if parts.query else parts.path or "/"
+    return f"{OPEN[1:]}?{urlencode({'to': to})}"  # from the app's page, under whatever path that lies
 
 
 def signed_in(settings: Settings, to: str) -> str:

@@ -686,6 +686,22 @@ def m023_people(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE {table}_before")
 
 
+def m024_identities(connection: sqlite3.Connection) -> None:
+    """Whom a provider of sign-ins, or a proxy, knows people as."""
+    _each(
+        connection,
+        """
+        CREATE TABLE identities(
+            issuer TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            person TEXT NOT NULL REFERENCES people(name) ON DELETE CASCADE,
+            PRIMARY KEY(issuer, subject)
+        ) WITHOUT ROWID;
+        CREATE INDEX identities_person ON identities(person);
+        """,
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -710,6 +726,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m021_servers,
     m022_audit,
     m023_people,
+    m024_identities,
 ]
 
 

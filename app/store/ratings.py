@@ -4,6 +4,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from app.store import rating_index
 from app.store.columns import dumps, marks, now
@@ -365,6 +367,12 @@ def _asked(messages: str) -> str:
     return str(json.loads(messages)[-1]["content"])
 
 
+@lru_cache(maxsize=1024)
+def _numbers(text: str) -> tuple[Any, ...]:
+    """A few whole numbers as they are kept: the same ones in most ratings of a run."""
+    return tuple(json.loads(text))
+
+
 def _rating(r: sqlite3.Row) -> Rating:
     return Rating(
         response=r["response"],
@@ -375,7 +383,7 @@ def _rating(r: sqlite3.Row) -> Rating:
         rationale=r["rationale"],
         note=r["note"],
         raw=r["raw"],
-        order=tuple(json.loads(r["shown"])),
+        order=_numbers(r["shown"]),
         model=r["model"],
         prompt=r["prompt"],
         prompt_hash=r["prompt_hash"],
@@ -385,7 +393,7 @@ def _rating(r: sqlite3.Row) -> Rating:
         latency=r["latency"],
         logprobs=json.loads(r["logprobs"]) if r["logprobs"] else None,
         revision=r["revision"],
-        lengths=tuple(json.loads(r["lengths"])),
+        lengths=_numbers(r["lengths"]),
         types=tuple(json.loads(r["types"])) if r["types"] else None,
         types_rationale=r["types_rationale"],
         asked=r["asked"],

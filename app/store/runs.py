@@ -141,10 +141,12 @@ class Runs:
             raise RunError("No run is named.", terminal="'claywright runs' lists those that there are.")
         if run_id == "last":
             runs = self._found("ORDER BY created DESC, rowid DESC LIMIT 1")
+        elif (run := self.known(run_id)) is not None:
+            return run
         else:
             pattern = run_id.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-            runs = self._found("AND id LIKE ? ESCAPE '\\' ORDER BY id=? DESC LIMIT 2", pattern, run_id)
-            if len(runs) == 2 and runs[0].id != run_id:
+            runs = self._found("AND id LIKE ? ESCAPE '\\' LIMIT 2", pattern)
+            if len(runs) == 2:
                 raise RunError(
                     f"More than one run begins with '{run_id}'. Give more of its id.",
                     terminal="'claywright runs' lists them.",

@@ -8,8 +8,8 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import MISSING, Field, asdict, fields, replace
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -270,7 +270,9 @@ def model_of(filled: Mapping[str, Any], section: str) -> ModelSpec:
         if not url:
             raise FormError(section, FIRST_ADDRESS, f"{section}.url")
         where = {"url": "", "urls": f"{url}\n{more}"}
-    spec = _part(ModelSpec, {**values, "preset": preset, **where, "key_env": "" if key == TYPED else key}, section)
+    spec = _part_again(
+        ModelSpec, {**values, "preset": preset, **where, "key_env": "" if key == TYPED else key}, section
+    )
     own = replace(spec, key_env="").key_variable
     if key == TYPED and not own and url:
         return replace(spec, key_env=variable_for(url))
@@ -402,7 +404,7 @@ def review_of(filled: FormValues) -> Review:
     """How rows are sent to Argilla. Raises FormError."""
     values = part(filled, "review")
     audit = AUDITS.get(str(values.get("blind_audit")), "auto")
-    return _part(Review, {**values, "blind_audit": audit, "rubrics": rubrics_of(filled)}, "review")
+    return _part_again(Review, {**values, "blind_audit": audit, "rubrics": rubrics_of(filled)}, "review")
 
 
 def budget_of(filled: FormValues) -> Budget:
@@ -578,6 +580,24 @@ def _part(cls: type[T], values: Mapping[str, Any], section: str, prefix: str = "
         at = f"{prefix or section}.{error.setting}" if error.setting else ""
         message = error.page or _of_another_kind(cls, error) or _labelled(cls, str(error))
         raise FormError(section, message, at) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """What a part of the forms holds; alike where it is written alike."""
+
+    written: str
+    values: Mapping[str, Any] = field(compare=False)
+
+
+def _part_again(cls: type[T], values: Mapping[str, Any], section: str) -> T:
+    """The same as `_part`, for small parts that each glance asks for: what came of the last ones is remembered."""
+    return cast(T, _remembered_part(cast(Hashable, cls), _Values(repr(values), values), section))
+
+
+@lru_cache(maxsize=128)
+def _remembered_part(cls: Hashable, values: _Values, section: str) -> object:
+    return _part(cast(type, cls), values.values, section)
 
 
 def _of_another_kind(cls: type, error: SettingsError) -> str:

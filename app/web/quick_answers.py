@@ -17,7 +17,7 @@ class QuickAnswers:
 
     def __init__(self, app: Application) -> None:
         self.app = app
-        self._pages: dict[bytes, list[Any]] = {}
+        self._pages: dict[tuple[str, bytes, str], list[Any]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -28,11 +28,12 @@ class QuickAnswers:
             await self.app(scope, receive, send)
             return
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        answer = self._pages.get(host)
+        address = scope["scheme"], host, scope["state"].get("prefix", "")
+        answer = self._pages.get(address)
         if answer is None:
             answer = await self._answer({**scope, "query_string": b""}, receive)  # no query changes what is kept
             if answer[0]["status"] == 200 and len(self._pages) < MOST_ADDRESSES:
-                self._pages[host] = answer
+                self._pages[address] = answer
         for message in answer:  # whose headers are added to on their way
             await send({**message, "headers": list(message["headers"])} if "headers" in message else message)
 

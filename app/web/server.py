@@ -1,9 +1,11 @@
 """The app as a server on this machine: FastAPI that carries the Gradio page, with the jobs and services behind it.
 
-Only loopback, only by its own names; who gets in is decided in security/access.py. No request of the page leaves for another host.
+Only by its own names; where it is reached is in security/reach.py, who gets in in security/access.py. No request of the page leaves
+for another host.
 """
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -32,7 +34,9 @@ from app.web.html.markup import markup
 from app.web.jobs import Jobs
 from app.web.quick_answers import QuickAnswers
 from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder, browser_of
-from app.web.security.entries import ByAddress, ByName, Entry
+from app.web.security.entries import ByAddress, ByName, ByProxy, Entry
+from app.web.security.oidc import Provider, SignIn, way_back_kept
+from app.web.security.reach import PublicAddress, Reach, UnderPath
 from app.web.service_monitor import ServiceMonitor
 from app.web.state import AppState
 from app.web.team import account_page, people_page, shares_page
@@ -41,30 +45,44 @@ from feedback import comparisons
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-HOST = "127.0.0.1"
 PORT = 7860
-HOSTS = ["127.0.0.1", "localhost"]
 STATIC = Path(__file__).parent / "static"
 LARGEST_UPLOAD = "2gb"
 EXPORT = re.compile(r"\w[\w.-]{0,150}")
 RECORD, LOCK = "app.json", "app.lock"
 """In the data folder: where the running app is, and what it holds while it runs."""
+NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+ALONE = Reach()
 MOST_SESSIONS = 50
 """Open pages whose state Gradio keeps, 0.85 MB each; one that was forgotten is given a new one when it asks again."""
 
 
-def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -> None:
-    """Serves the app until it is told to end. Raises ServiceError if it runs already, or if the port is taken."""
+def serve(
+    settings: Settings,
+    say: Say,
+    *,
+    port: int = 0,
+    browse: bool = True,
+    reach: Reach = ALONE,
+    provider: Provider | None = None,
+) -> None:
+    """Serves the app until it is told to end. Raises ServiceError if it runs already, if the port is taken, or if strangers
+    would get in (`Reach.check`). `provider` signs people in, where one is named.
+    """
     record = settings.data / RECORD
     with only_one(settings.data / LOCK) as alone:
         if not alone:
             raise ServiceError(
                 f"Claywright runs already{_where(record)}. Open that, or name another data folder with --data."
             )
-        with _listening(port) as listener, services.local(settings).stopping(), Store(settings.data) as store:
-            url = f"http://{HOST}:{listener.getsockname()[1]}"
-            access = Access(settings.data)
-            address = access.address(url)
+        with (
+            _listening(reach.host, port) as listener,
+            services.local(settings).stopping(),
+            Store(settings.data) as store,
+        ):
+            reach.check(people=store.people.any() or (provider is not None and bool(provider.admins)))
+            url, access = reach.own_url(listener.getsockname()[1]), Access(settings.data)
+            address = url if provider or store.people.any() else access.address(url)
             monitor = ServiceMonitor(settings, say)
             jobs = Jobs(store, settings)
             state = AppState(store, settings, jobs, monitor)
@@ -80,7 +98,7 @@ def serve(settings: Settings, say: Say, *, port: int = 0, browse: bool = True) -
 
             write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
             try:
-                _run(create(state, access, listening), listener, address, say, then)
+                _run(create(state, access, listening, reach, provider), listener, address, reach, say, then)
             finally:
                 listening.close()
                 monitor.close()
@@ -98,18 +116,23 @@ def _where(record: Path) -> str:
 
 
 @contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    """A socket on this machine: on `port`, or on the usual port, or on a free one."""
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket on an address of this machine: on `port`, or on the usual port, or on a free one."""
     # asyncio turns Nagle's algorithm off only for a socket that names its protocol: else the end of each answer waits 40 ms
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, proto=socket.IPPROTO_TCP) as listener:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for candidate in (port,) if port else (PORT, 0):
             try:
-                listener.bind((HOST, candidate))
+                listener.bind((host, candidate))
                 listener.listen()  # now, as two may bind, and only one of them listen
                 break
             except OSError as error:
+                if error.errno in NO_SUCH_ADDRESS:
+                    raise ServiceError(
+                        f"This machine has no address {host}. Name one that it has with --host."
+                    ) from error
                 if candidate == port or not candidate:
                     raise ServiceError(
                         f"The port {candidate} can't be used: {error.strerror}. Name another one with --port."
@@ -133,7 +156,9 @@ def browse_to(address: str, settings: Settings) -> None:
     webbrowser.open(file.as_uri())
 
 
-def _run(app: Application, listener: socket.socket, address: str, say: Say, then: Callable[[], None]) -> None:
+def _run(
+    app: Application, listener: socket.socket, address: str, reach: Reach, say: Say, then: Callable[[], None]
+) -> None:
     """Serves until it is told to end. `then` is called once it answers: what takes the machine comes behind the page."""
     import uvicorn
 
@@ -148,7 +173,9 @@ def _run(app: Application, listener: socket.socket, address: str, say: Say, then
             access_log=False,
             timeout_graceful_shutdown=2,
             timeout_keep_alive=75,
-            proxy_headers=False,
+            proxy_headers=False,  # only where a proxy is stated: security/reach.py
+            ssl_certfile=reach.certificate,
+            ssl_keyfile=reach.key,
         )
     )
 
@@ -171,23 +198,38 @@ def has_desktop() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def create(state: AppState, access: Access, listening: AutoPull | None = None) -> Application:
+def create(
+    state: AppState,
+    access: Access,
+    listening: AutoPull | None = None,
+    reach: Reach = ALONE,
+    provider: Provider | None = None,
+) -> Application:
     """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
-    return gated(routes(state), state, access, listening)
+    return gated(routes(state), state, access, listening, reach, provider)
 
 
-def gated(app: Application, state: AppState, access: Access, listening: AutoPull | None = None) -> Application:
-    """`app` for those who may use it."""
+def gated(
+    app: Application,
+    state: AppState,
+    access: Access,
+    listening: AutoPull | None = None,
+    reach: Reach = ALONE,
+    provider: Provider | None = None,
+) -> Application:
+    """`app` for those who may use it, at the addresses by which it is reached."""
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    alone, team = ByAddress(access), ByName(state.store, access)
+    alone, team = ByAddress(access), ByName(state.store, access, SignIn(provider) if provider else None)
+    entry_of_a_team: Entry = ByProxy(state.store, team) if reach.user_header else team
 
     def entry() -> Entry:
-        return team if state.store.people.any() else alone
+        return entry_of_a_team if provider or state.store.people.any() else alone
 
-    gate: Any = TrustedHostMiddleware(
-        Gate(UploadRecorder(QuickAnswers(app), state.uploads), entry), allowed_hosts=HOSTS
-    )
+    gate: Any = Gate(UploadRecorder(QuickAnswers(UnderPath(app)), state.uploads), entry)
+    if provider:
+        gate = way_back_kept(gate, access, https=reach.own_url(0).startswith("https:"))
+    gate = PublicAddress(TrustedHostMiddleware(gate, allowed_hosts=reach.names), reach)
     return Headers(WebhookRoute(gate, listening) if listening else gate)
 
 

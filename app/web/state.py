@@ -590,7 +590,7 @@ class RunView:
             raise PageError
         return self.run
 
-    @property
+    @cached_property
     def reviewer(self) -> str:
         """The name under which verdicts given in this browser are kept; "" where that is not known yet."""
         return self.state.reviewer(self.browser)

@@ -56,6 +56,12 @@ class People:
         rows = self.db.all("SELECT * FROM people WHERE name=?", name)
         return _person(rows[0]) if rows else None
 
+    def identified(self, issuer: str, subject: str) -> Person | None:
+        """Whom a provider of sign-ins, or a proxy, knows as that."""
+        ask = "SELECT people.* FROM people JOIN identities ON person=name WHERE issuer=? AND subject=?"
+        rows = self.db.all(ask, issuer, subject)
+        return _person(rows[0]) if rows else None
+
     def get(self, name: str) -> Person:
         """Raises PeopleError where there is nobody of that name."""
         if (person := self.known(name)) is None:
@@ -79,6 +85,29 @@ class People:
         if not self.db.write(write):
             raise PeopleError(f"There is somebody called '{name}' already.")
         return self.get(name)
+
+    def known_as(self, issuer: str, subject: str, name: str, role: Role | None) -> Person:
+        """Whom a provider of sign-ins knows as `subject`: who is new gets the name, and so does who was added under it and
+        never signed in otherwise. A `role` of None leaves it, and is a curator's for who is new.
+
+        Raises PeopleError where the name is somebody else's, and for the last admin where they are none any more.
+        """
+
+        def write(c: sqlite3.Connection) -> str:
+            row = c.execute("SELECT person FROM identities WHERE issuer=? AND subject=?", (issuer, subject)).fetchone()
+            if row is None:
+                taken = "SELECT 1 FROM people WHERE name=? AND (password IS NOT NULL OR name IN (SELECT person FROM identities))"
+                if c.execute(taken, (name,)).fetchone():
+                    raise PeopleError(f"Somebody else is called '{name}' here. Ask an admin.")
+                c.execute("INSERT OR IGNORE INTO people VALUES(?,?,?,?,?)", (name, "curator", None, 0, now()))
+                c.execute("INSERT INTO identities VALUES(?,?,?)", (issuer, subject, name))
+            person = str(row["person"]) if row else name
+            if role is not None:
+                c.execute("UPDATE people SET role=? WHERE name=?", (role, person))
+                _keep_an_admin(c)
+            return person
+
+        return self.get(self.db.write(write))
 
     def set_role(self, name: str, role: Role) -> None:
         """Raises PeopleError for the last admin, without whom nobody could let anybody in."""

@@ -40,17 +40,18 @@ class Sessions:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def begin(self, person: str, browser: str, bound_to: str = "", *, password: str) -> str:
+    def begin(self, person: str, browser: str, bound_to: str = "", *, password: str | None) -> str:
         """A new session; returns its secret, which is kept nowhere else.
 
-        "" where `password` is not the hash that is kept of the person any more, or they may not come in.
+        "" where `password` is not the hash that is kept of the person any more, or they may not come in; None for who signed in
+        without one.
         """
         secret, at = secrets.token_urlsafe(32), time.time()
         line = (hashed(secret, bound_to), person, at, at, browser[:200])
 
         def write(c: sqlite3.Connection) -> bool:
             c.execute("DELETE FROM sessions WHERE created<? OR seen<?", (at - LASTS, at - IDLE))
-            may = "SELECT 1 FROM people WHERE name=? AND password=? AND blocked=0"
+            may = "SELECT 1 FROM people WHERE name=?1 AND (?2 IS NULL OR password=?2) AND blocked=0"
             if not c.execute(may, (person, password)).fetchone():
                 return False
             c.execute("INSERT INTO sessions VALUES(?,?,?,?,?)", line)

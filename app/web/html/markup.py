@@ -4,12 +4,17 @@
 of thousands of pieces.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, lru_cache, partial
 from string import Formatter
-from typing import LiteralString
+from typing import LiteralString, cast
 
 from markupsafe import Markup, escape
+
+SHORT = 60
+"""Characters of a text whose escaped form is remembered."""
+_as_markup = cast(Callable[[str], Markup], partial(str.__new__, Markup))
+"""What `Markup(text)` gives for a text, which asks it first whether it is HTML."""
 
 
 def markup(template: LiteralString, /, *values: object, **named: object) -> Markup:
@@ -22,16 +27,24 @@ def markup(template: LiteralString, /, *values: object, **named: object) -> Mark
         ]
     parts = [*pieces]
     parts[1::2] = map(_escaped, filled)
-    return Markup("".join(parts))
+    return _as_markup("".join(parts))
 
 
 def joined(pieces: Iterable[object], between: LiteralString = "") -> Markup:
     """The pieces one after the other, each of them escaped unless it is HTML."""
-    return Markup(between.join(map(_escaped, pieces)))
+    return _as_markup(between.join(map(_escaped, pieces)))
 
 
 def _escaped(value: object) -> str:
-    return value if type(value) is Markup else escape(value)
+    if type(value) is Markup:
+        return value
+    return _escaped_short(value) if type(value) is str and len(value) <= SHORT else escape(value)
+
+
+@lru_cache(maxsize=4096)
+def _escaped_short(text: str) -> str:
+    """Most of what a page is made of are the same few words: classes, labels, names."""
+    return escape(text)
 
 
 def _formatted(value: object, format_spec: str) -> object:

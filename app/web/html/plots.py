@@ -35,7 +35,7 @@ def behind(table: "pd.DataFrame", run: Run, name: str, title: str = "Numbers") -
         (
             markup(
                 '<a class="get" href="{}" download="{}"><span class="sr">Download numbers of {}, as </span>{}</a>',
-                f"/numbers/{quote(run.id)}/{quote(name)}.{kind}",
+                f"numbers/{quote(run.id)}/{quote(name)}.{kind}",
                 f"{run.id}-{name}.{kind}",
                 name.replace("-", " "),
                 label,

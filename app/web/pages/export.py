@@ -279,7 +279,7 @@ def made(view: RunView) -> Markup:
     links = joined(
         markup(
             '<a class="download" href="{}" download>Download{}</a>',
-            f"/exports/{quote(file.parent.name)}/{quote(file.name)}",
+            f"exports/{quote(file.parent.name)}/{quote(file.name)}",
             part and f" {part}",
         )
         for part, file in list(files.items())[:MOST_LINKS]

@@ -10,10 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
+from app.errors import PeopleError
 from app.store.people.people import NAME
 from app.store.store import Store
 from app.web.html import sign_in_pages
 from app.web.html.sign_in_pages import SHORTEST
+from app.web.security import oidc
 from app.web.security.access import BROWSER, LASTS, NO_STORE, OLD_COOKIE, PERSON, TOKEN, Access
 from app.web.security.passwords import Attempts, fits, hashed
 from app.web.security.peers import user_of_peer
@@ -23,7 +25,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from app.web.security.oidc import SignIn
+
 LONGEST_PASSWORD = 1_000
+PROXY = "proxy"
+"""What issues the names that a proxy's header says."""
 
 
 class Entry(Protocol):
@@ -58,7 +64,7 @@ class ByAddress:
             admitted = self.access.admits(request.query_params[TOKEN])
             if admitted or browser:
                 rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != TOKEN])
-                response = RedirectResponse(f"/?{rest}" if rest else "/", 303)
+                response = RedirectResponse(f"./?{rest}" if rest else "./", 303)
                 if admitted:
                     self.renew(request, response, browser or _known_before(request.cookies))
                 return response
@@ -79,9 +85,11 @@ class ByAddress:
 class ByName:
     """A team: people sign in by name and password. A password is set by a link that an admin makes, once."""
 
-    def __init__(self, store: Store, access: Access) -> None:
+    def __init__(self, store: Store, access: Access, oidc: "SignIn | None" = None) -> None:
         self.store = store
         self.access = access
+        self.oidc = oidc
+        """The way to a provider that signs people in, where there is one."""
         self.attempts = Attempts()
         self._hashing = asyncio.Semaphore(2)
         """A check of a password takes 64 MB and a tenth of a second of all cores: two at a time."""
@@ -111,34 +119,64 @@ class ByName:
                 return await self._join(request)
             case "POST", "/sign-out":
                 await self._end(request)
-                response: Response = RedirectResponse("/", 303)
+                response: Response = RedirectResponse("./", 303)
                 response.delete_cookie(
                     self.cookie(request), secure=request.url.scheme == "https", httponly=True, samesite="strict"
                 )
                 return response
             case "GET", "/sign-in":
-                return RedirectResponse("/", 303)
+                return RedirectResponse("./", 303)
+            case ("GET", oidc.START) if self.oidc is not None:
+                return await self._to_provider(request, self.oidc)
+            case ("GET", oidc.BACK) if self.oidc is not None:
+                return await self._from_provider(request, self.oidc)
             case (("GET" | "POST"), "/password") if browser:
                 return await self._other_password(request, browser.removeprefix(PERSON))
         if browser:
             return None
         if not is_visit(request):
             return Response(status_code=401)
-        return HTMLResponse(sign_in_pages.by_name(once_more=_led_by_another_site(request)), 401, NO_STORE)
+        return HTMLResponse(self._page(once_more=_led_by_another_site(request)), 401, NO_STORE)
 
     def renew(self, request: "Request", response: "Response", browser: str) -> None:
         """Sessions are renewed by being used."""
+
+    def _page(self, trouble: str = "", name: str = "", *, once_more: bool = False) -> str:
+        """The page for signing in; with the way to the provider, where there is one."""
+        provider = (self.oidc.provider.title or "your organisation") if self.oidc else ""
+        return sign_in_pages.by_name(trouble, name, provider=provider, once_more=once_more)
+
+    async def _to_provider(self, request: "Request", way: "SignIn") -> "Response":
+        from starlette.responses import HTMLResponse
+
+        try:
+            return await way.start(request, f"{address_of(request)}{oidc.BACK}")
+        except PeopleError as error:
+            return HTMLResponse(self._page(str(error)), 502, NO_STORE)
+
+    async def _from_provider(self, request: "Request", way: "SignIn") -> "Response":
+        from starlette.responses import HTMLResponse
+
+        try:
+            known = await way.finish(request)
+            request.session.clear()  # what was kept for the way there and back
+            find = partial(self.store.people.known_as, known.issuer, known.subject, known.name, known.role)
+            person = await asyncio.to_thread(find)
+        except PeopleError as error:
+            return HTMLResponse(self._page(str(error)), 403, NO_STORE)
+        signed_in = await self._signed_in(request, person.name, "signed in by the provider", None)
+        return signed_in or HTMLResponse(self._page("You get in no more. Ask an admin."), 403, NO_STORE)
 
     async def _sign_in(self, request: "Request") -> "Response":
         from starlette.responses import HTMLResponse
 
         form = await small_form(request)
         name, password = form.get("name", "").strip().lower(), form.get("password", "")
-        refused = HTMLResponse(sign_in_pages.by_name("Name and password do not go together.", name), 401, NO_STORE)
+        refused = HTMLResponse(self._page("Name and password do not go together.", name), 401, NO_STORE)
         if not NAME.fullmatch(name):
             return refused
         if wait := self.attempts.wait(_address(request), name):
-            return _wait(sign_in_pages.by_name(_too_many(wait), name), wait)
+            return _wait(self._page(_too_many(wait), name), wait)
         kept = self.store.people.password(name)
         async with self._hashing:
             right = await asyncio.to_thread(fits, password[:LONGEST_PASSWORD], kept)
@@ -184,14 +222,14 @@ class ByName:
         self.attempts.forgive(_address(request), person)
         await asyncio.to_thread(self.store.people.set_password, person, kept)
         signed_in = await self._signed_in(request, person, "set a password", kept)
-        return signed_in or HTMLResponse(sign_in_pages.by_name(), 401, NO_STORE)
+        return signed_in or HTMLResponse(self._page(), 401, NO_STORE)
 
     async def _end(self, request: "Request") -> None:
         """Ends the session that the browser brought along."""
         secret = request.cookies.get(self.cookie(request), "")
         await asyncio.to_thread(self.store.sessions.end, secret, _process(request))
 
-    async def _signed_in(self, request: "Request", name: str, did: str, kept: str) -> "Response | None":
+    async def _signed_in(self, request: "Request", name: str, did: str, kept: str | None) -> "Response | None":
         """A session of its own for each sign-in; None where the password changed meanwhile, or the person was blocked."""
         from starlette.responses import RedirectResponse
 
@@ -201,12 +239,61 @@ class ByName:
         if not (secret := await asyncio.to_thread(begin)):
             return None
         await asyncio.to_thread(self.store.action_log.add, name, did, detail=_address(request))
-        response = RedirectResponse("/", 303)
+        response = RedirectResponse("./", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(
             self.cookie(request), secret, max_age=LASTS, httponly=True, samesite="strict", secure=secure
         )
         return response
+
+
+class ByProxy:
+    """A team behind a proxy that signs people in, and says in a header who they are."""
+
+    def __init__(self, store: Store, people: ByName) -> None:
+        self.store = store
+        self.people = people
+        """How whoever does not come by the proxy gets in."""
+
+    def browser(self, request: "Request") -> tuple[str, int]:
+        """(the name that stands for all browsers of the person whom the proxy names, 0)."""
+        if (named := _named(request)) is None:
+            return self.people.browser(request)
+        person = self.store.people.identified(PROXY, named)
+        return (PERSON + person.name, 0) if person is not None and not person.blocked else ("", 0)
+
+    async def answer(self, request: "Request", browser: str) -> "Response | None":
+        """Adds whom the proxy names for the first time; says why somebody does not get in."""
+        from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+        if (named := _named(request)) is None:
+            return await self.people.answer(request, browser)
+        if browser:
+            return None
+        if not is_visit(request):
+            return Response(status_code=401)
+        if not (name := oidc.name_of(named)) or self.store.people.identified(PROXY, named) is not None:
+            return HTMLResponse(sign_in_pages.by_proxy(named), 403, NO_STORE)
+        try:
+            await asyncio.to_thread(self.store.people.known_as, PROXY, named, name, None)
+        except PeopleError:
+            return HTMLResponse(sign_in_pages.by_proxy(named), 403, NO_STORE)
+        await asyncio.to_thread(self.store.action_log.add, name, "came by the proxy", detail=_address(request))
+        return RedirectResponse("./", 303)
+
+    def renew(self, request: "Request", response: "Response", browser: str) -> None:
+        """The proxy keeps the sessions."""
+
+
+def _named(request: "Request") -> str | None:
+    """Whom the proxy says that it is; None where none handed the request on."""
+    named: str | None = request.scope.get("state", {}).get("named")
+    return named
+
+
+def address_of(request: "Request") -> str:
+    """The address of the app as whoever asks knows it, without a slash at its end."""
+    return f"{request.url.scheme}://{request.headers.get('host', '')}{request.scope.get('state', {}).get('prefix', '')}"
 
 
 def unfit(password: str, again: str, person: str) -> str:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-def answered(content: Callable[[], Markup]) -> "Response":
-    """The page that `content` makes; what it raises is said in its place."""
+def answered(content: Callable[[], Markup], home: str = "./") -> "Response":
+    """The page that `content` makes; what it raises is said in its place, with the way `home`, to the app's page."""
     from starlette.responses import HTMLResponse
 
     try:
         page = sign_in_pages.plain("Claywright", content(), wide=True)
     except ClaywrightError as error:
-        back = Markup('<p><a href="/">Back to the runs</a></p>')
+        back = markup('<p><a href="{}">Back to the runs</a></p>', home)
         return HTMLResponse(sign_in_pages.plain("Not here", trouble(str(error)) + back), 403, NO_STORE)
     return HTMLResponse(page, headers=NO_STORE)
 

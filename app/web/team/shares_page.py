@@ -33,7 +33,7 @@ def add_routes(app: "FastAPI", state: AppState) -> None:
             own = state.of(browser_of(request))
             return _page(own, run, _do(own, run, form) if form else Markup())
 
-        return await asyncio.to_thread(answered, content)
+        return await asyncio.to_thread(answered, content, "../")
 
 
 def _do(own: AppState, run_id: str, form: Mapping[str, str]) -> Markup:
