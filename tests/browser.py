@@ -96,10 +96,10 @@ def without_services(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def running(data: Path, **environment: str) -> Iterator[App]:
+def running(data: Path, port: int = 0, **environment: str) -> Iterator[App]:
     app = App(data, environment)
     try:
-        yield app.start()
+        yield app.start(port)
     finally:
         app.stop()
 

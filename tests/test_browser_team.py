@@ -50,7 +50,7 @@ def test_two_people_share_a_run(tmp_path: Path, browser: Browser) -> None:
             ann.page.goto(f"{app.url}/?run=rivers-1&show=generate")
             expect(ann.page.locator(".run b")).to_have_text("Rivers")
             ann.press("preview")
-            ann.wait("This run is shared with you to read. Ask ben to let you work with it.")
+            ann.wait("The run Rivers is shared with you to read. Ask ben to let you work with it.")
 
             # the admin's page, and the way out
             ann.page.locator("details.switch summary").click()

@@ -1,10 +1,19 @@
 """Other addresses than this machine's own: who may be let in there, and what of a proxy is believed."""
 
+import ssl
+import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
@@ -15,6 +24,10 @@ from app.web import server
 from app.web.security.access import Access, Application
 from app.web.security.passwords import MOST_TRIES
 from app.web.security.reach import Reach
+from tests.browser import running
+from tests.conftest import claywright
+from tests.odd_values import NOBODY
+from tests.test_addresses import free_port
 
 PUBLIC = "https://data.example.org/tools/clay"
 BEHIND = Reach(url=PUBLIC, proxies=("10.0.0.0/24",))
@@ -170,3 +183,50 @@ def test_nobody_else_says_who_somebody_is(store: Store, here: Settings) -> None:
         answer = client(app, address).get("/", headers={**VIA, "x-forwarded-user": "ann"})
         assert answer.status_code == 401, address
     assert client(app).get("/", headers={"x-forwarded-user": "ann"}).status_code == 401  # made on the proxy's machine
+
+
+# -- a process of its own
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    files = folder / "cert.pem", folder / "key.pem"
+    files[0].write_bytes(made.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+def test_a_team_over_tls_and_nobody_without(tmp_path: Path) -> None:
+    data, (cert, key) = tmp_path / "data", certificate(tmp_path)
+    port = free_port()
+    words = [*claywright(), "--data", str(data), "--no-browser", "--port", str(port), "--host", "0.0.0.0"]
+    url = f"https://localhost:{port}"
+    refused = subprocess.run([*words, "--url", url], capture_output=True, text=True)
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "would let anybody in. Add who looks after it first" in refused.stderr
+    add = [*claywright(), "--data", str(data), "users", "add", "ann", "--role", "admin"]
+    subprocess.run(add, check=True, capture_output=True)
+    refused = subprocess.run([*words, "--url", url], capture_output=True, text=True)
+    assert refused.returncode == 1 and "unencrypted" in refused.stderr
+    named = {"CLAYWRIGHT_URL": url, "CLAYWRIGHT_HOST": "0.0.0.0", "CLAYWRIGHT_TLS_CERT": str(cert)}
+    with running(
+        data, port, ARGILLA_API_URL=NOBODY, ARGILLA_API_KEY="key", CLAYWRIGHT_TLS_KEY=str(key), **named
+    ) as app:
+        assert app.url == url and "token=" not in "".join(app.said)
+        with httpx.Client(verify=ssl.create_default_context(cafile=str(cert))) as client:
+            assert client.get(f"{url}/healthz").json()["ok"] and client.get(url).status_code == 401
+            link = client.get(f"{url}/join", params={"link": "made up"})
+            assert link.status_code == 410
+            assert client.get(url, headers={"host": "192.168.1.5"}).status_code == 400
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(f"http://localhost:{port}/healthz")

@@ -24,6 +24,7 @@ TOPICS = (
     "reliability",
     "security",
     "team",
+    "deploy",
 )
 """In the order in which they are listed; each is a file of that name."""
 PAGES = {
