@@ -69,9 +69,11 @@ def with_run(
     return store.runs.get(run.id)
 
 
-def add_rows(store: Store, run: Run, first: int, after: int, *, responses: int = 1, rate: Rate = rated) -> None:
+def add_rows(
+    store: Store, run: Run, first: int, after: int, *, responses: int = 1, rate: Rate = rated, says: str = "River"
+) -> None:
     async def one(number: int) -> None:
-        answers = tuple(Response(f"River {number}, said by {k}.", f"model-{k}") for k in range(responses))
+        answers = tuple(Response(f"{says} {number}, said by {k}.", f"model-{k}") for k in range(responses))
         row = Row(
             ({"role": "user", "content": f"Name river number {number}."},),
             answers,
