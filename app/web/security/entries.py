@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 from app.errors import PeopleError
 from app.store.people.people import NAME
@@ -17,7 +18,7 @@ from app.web.html import sign_in_pages
 from app.web.html.sign_in_pages import SHORTEST
 from app.web.security import oidc
 from app.web.security.access import BROWSER, LASTS, NO_STORE, OLD_COOKIE, PERSON, TOKEN, Access
-from app.web.security.passwords import Attempts, fits, hashed
+from app.web.security.passwords import Attempts, fits, hashed, network
 from app.web.security.peers import user_of_peer
 from app.web.security.small_forms import small_form
 
@@ -92,7 +93,9 @@ class ByName:
         """The way to a provider that signs people in, where there is one."""
         self.attempts = Attempts()
         self._hashing = asyncio.Semaphore(2)
-        """A check of a password takes 64 MB and a tenth of a second of all cores: two at a time."""
+        """A check of a password takes 64 MB and a tenth of a second of all cores: two at a time ..."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """... and one of each address, so that nobody waits behind all tries of another."""
 
     def cookie(self, request: "Request") -> str:
         """The cookie's name; over TLS one that no other host and no page without TLS can set."""
@@ -178,7 +181,7 @@ class ByName:
         if wait := self.attempts.wait(_address(request), name):
             return _wait(self._page(_too_many(wait), name), wait)
         kept = self.store.people.password(name)
-        async with self._hashing:
+        async with self._turn(request), self._hashing:
             right = await asyncio.to_thread(fits, password[:LONGEST_PASSWORD], kept)
         if not right:
             return refused
@@ -194,13 +197,17 @@ class ByName:
             return HTMLResponse(sign_in_pages.no_link(), 410, NO_STORE)
         if trouble := unfit(password, form.get("again", ""), person):
             return HTMLResponse(sign_in_pages.by_link(secret, person, trouble), 422, NO_STORE)
-        async with self._hashing:
+        async with self._turn(request), self._hashing:
             kept = await asyncio.to_thread(hashed, password)
         gone = HTMLResponse(sign_in_pages.no_link(), 410, NO_STORE)
         if await asyncio.to_thread(self.store.sign_in_links.use, secret) != person:  # somebody used it meanwhile
             return gone
         await asyncio.to_thread(self.store.people.set_password, person, kept)
         return await self._signed_in(request, person, "set a password", kept) or gone
+
+    def _turn(self, request: "Request") -> asyncio.Lock:
+        """What whoever asks from that address waits for."""
+        return self._turns.setdefault(network(_address(request)), asyncio.Lock())
 
     async def _other_password(self, request: "Request", person: str) -> "Response":
         """Another password for who is signed in and knows the one before: all other sessions end."""
@@ -214,7 +221,7 @@ class ByName:
             return HTMLResponse(sign_in_pages.by_change(person, trouble), 422, NO_STORE)
         if wait := self.attempts.wait(_address(request), person):
             return _wait(sign_in_pages.by_change(person, _too_many(wait)), wait)
-        async with self._hashing:
+        async with self._turn(request), self._hashing:
             right = await asyncio.to_thread(fits, form.get("before", "")[:LONGEST_PASSWORD], before)
             kept = await asyncio.to_thread(hashed, password) if right else ""
         if not right:

@@ -70,10 +70,10 @@ class Attempts:
 
 
 def _limits(address: str, name: str) -> tuple[tuple[str, int], tuple[str, int]]:
-    return (f"from {_network(address)}", MOST_TRIES), (f"as {name}", MOST_OF_A_NAME)
+    return (f"from {network(address)}", MOST_TRIES), (f"as {name}", MOST_OF_A_NAME)
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """What one person can have: an address, or the network of an IPv6 address."""
     try:
         known = ip_address(address)
