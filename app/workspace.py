@@ -7,6 +7,7 @@ from app.config import Settings
 from app.inputs.known_inputs import KnownInputs
 from app.services import Say
 from app.store.store import Store
+from tasks.engine.fair_shares import FairShares
 
 
 def silent(message: str) -> None:
@@ -22,6 +23,8 @@ class Workspace:
     keys: Keys = field(default_factory=Keys)
     report: Say = silent
     inputs: KnownInputs = field(default_factory=KnownInputs)
+    shares: FairShares | None = None
+    """Divides the servers of models between people whose runs are worked at the same time; None where one person works."""
 
     def reporting(self, report: Say) -> "Workspace":
         """The same one, with somebody else to tell."""

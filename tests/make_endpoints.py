@@ -49,7 +49,7 @@ class Fake:
     """An endpoint that does with call number n what `talk(body, draw, n)` says."""
 
     def __init__(
-        self, talk: Talk, *, concurrency: int = 8, identity: str = "fake|one", address: str = "", **limits: int
+        self, talk: Talk, *, concurrency: int = 8, identity: str = "fake|one", address: str = "", **limits: Any
     ) -> None:
         self.talk = talk
         self.identity = identity

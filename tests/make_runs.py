@@ -128,7 +128,7 @@ def before_shards(connection: sqlite3.Connection) -> None:
         connection.execute(
             f"CREATE TABLE {name}(name TEXT PRIMARY KEY, content TEXT NOT NULL, updated TEXT NOT NULL) WITHOUT ROWID"
         )
-    for name in ("identities", "sessions", "sign_in_links", "people", "shares", "action_log"):
+    for name in ("limits", "identities", "sessions", "sign_in_links", "people", "shares", "action_log"):
         connection.execute(f"DROP TABLE {name}")
     connection.execute("DROP INDEX pushed_audit")
     for name in ("served", "merged"):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app import recipe
-from app.runs import pricing
+from app.runs.cost import pricing
 from tasks.models import catalogue
 from tasks.models.catalogue import listed
 from tasks.models.spec import ModelSpec

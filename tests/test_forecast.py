@@ -12,7 +12,7 @@ from app import workflow
 from app.config import Settings
 from app.inputs.inputs import Inputs
 from app.recipe import Recipe
-from app.runs.forecast import (
+from app.runs.cost.forecast import (
     CHARACTERS_A_TOKEN,
     TOKENS_OF_A_RATING,
     Forecast,

@@ -20,7 +20,7 @@ from app import recipe, workflow
 from app.config import Settings
 from app.errors import PageError
 from app.recipe import Recipe, recipe_text
-from app.runs.pricing import Price
+from app.runs.cost.pricing import Price
 from app.store.rows import content_hash
 from app.store.runs import Run
 from app.store.store import Store

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.engine.rate_limits import MINUTE, Limiter, RateLimiter
@@ -223,6 +223,9 @@ def test_no_minute_has_more_requests_than_were_given(clock: Clock, requests: int
 
 
 @settings(max_examples=30, deadline=None)
+@example(
+    calls=[(365, 1.0), (277, 1.0), (359, 1.0)], tokens=1000
+)  # the second large call is a little smaller than the first
 @given(st.lists(st.tuples(st.integers(1, 900), st.floats(0, 1)), min_size=1, max_size=60), st.integers(1000, 5000))
 def test_no_minute_has_more_tokens_than_were_given(calls: list[tuple[int, float]], tokens: int) -> None:
     clock = Clock()

@@ -10,8 +10,8 @@ import pytest
 from app import workflow
 from app.config import Settings
 from app.recipe import Recipe, parse, recipe_of
-from app.runs import pricing
-from app.runs.pricing import Price
+from app.runs.cost import pricing
+from app.runs.cost.pricing import Price
 from app.store.runs import Run
 from app.store.store import Store
 from app.web import form_values, stats_tables

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from app import workflow
 from app.recipe import parse, recipe_of
 from app.review.reviewed_rows import judged_page, judged_rows
-from app.runs import forecast
+from app.runs.cost import forecast
 from app.store.runs import Run
 from app.store.store import Store
 from feedback.comparisons import PRIOR, comparisons, doubt, doubt_in_words, ranking, reason, renamed

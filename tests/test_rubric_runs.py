@@ -12,7 +12,7 @@ from app import workflow
 from app.config import Settings
 from app.recipe import parse, recipe_of
 from app.review.reviewed_rows import judged_page
-from app.runs import forecast
+from app.runs.cost import forecast
 from app.store.row_search import RowQuery
 from app.store.runs import Run
 from app.store.store import Store

@@ -501,3 +501,37 @@ def test_who_gets_runs_of_before_is_said(app: Application, state: AppState) -> N
     ann = joined(app, state.store, "ann", "admin")
     run_of(state.store, "tester")
     assert "tester&#39;s now" in ann.post("/people", data={"do": "add", "name": "tester", "role": "curator"}).text
+
+
+# -- what each may use
+
+
+def test_an_admin_says_on_the_page_what_somebody_may_use(app: Application, store: Store) -> None:
+    ann, ben = joined(app, store, "ann", "admin"), joined(app, store, "ben")
+    said = ann.post("/people", data={"do": "limit", "name": "ben", "rows": "1,000", "tokens": "5000000", "calls": ""})
+    assert "ben may use at most: rows 1,000, tokens 5,000,000." in said.text
+    assert (
+        "Everybody may use at most: calls 8."
+        in ann.post("/people", data={"do": "limit", "name": "", "calls": "8"}).text
+    )
+    limits = store.limits.of("ben")
+    assert (limits.rows, limits.calls, limits.tokens, limits.megabytes) == (1000, 8, 5_000_000, None)
+    for wrong in ("-1", "1.5", "many", "9" * 16):
+        assert "whole number" in ann.post("/people", data={"do": "limit", "name": "ben", "rows": wrong}).text
+    assert store.limits.of("ben").rows == 1000
+    assert ben.post("/people", data={"do": "limit", "name": "ben", "rows": ""}).status_code == 403
+    ann.post("/people", data={"do": "limit", "name": "ben", "rows": "0"})
+    assert store.limits.own("ben").rows is None
+
+
+def test_uploads_of_a_person_are_bounded(app: Application, store: Store) -> None:
+    ben = joined(app, store, "ben", "admin")
+    store.limits.set("ben", "megabytes", 1)
+    file = ("rows.jsonl", b"x" * 600_000)
+    assert ben.post("/gradio_api/upload", files={"files": file}).status_code == 200
+    refused = ben.post("/gradio_api/upload", files={"files": file})
+    assert refused.status_code == 413 and refused.text.startswith("You may upload 1 MB here, and 0.6 MB are used.")
+    unmeasured = ben.post("/gradio_api/upload", content=iter([b"x"]), headers={"content-type": "multipart/form-data"})
+    assert unmeasured.status_code == 413
+    store.limits.set("ben", "megabytes", None)
+    assert ben.post("/gradio_api/upload", files={"files": file}).status_code == 200

@@ -11,12 +11,14 @@ import typer
 from app.cli import output
 from app.cli.options import AsJson, app, opened
 from app.errors import PeopleError, ServiceError
+from app.store.people.limits import EVERYBODY
 from app.store.people.people import role_named
 from app.workspace import Workspace
 
 users = typer.Typer(no_args_is_help=True, help="The people of a team, who sign in by name.")
 app.add_typer(users, name="users")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A person's name: small letters, digits, dots, hyphens.")]
+MaybeLimit = Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for as many as they like.")]
 Address = Annotated[
     str, typer.Option("--address", help="Where the app is reached, for the link; else where it runs on this machine.")
 ]
@@ -95,6 +97,34 @@ def block(
         workspace.store.people.block(name, blocked=not undo)
         _note(workspace, "unblocked a person" if undo else "blocked a person", name)
         output.show(f"{name} gets in again." if undo else f"{name} gets in no more.")
+
+
+@users.command()
+def limit(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A person's name, or everybody.")],
+    rows: MaybeLimit = None,
+    megabytes: MaybeLimit = None,
+    calls: MaybeLimit = None,
+    tokens: MaybeLimit = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what somebody may use at most: rows of all their runs, uploads in megabytes, calls at the same time to one server, tokens
+    within 30 days. 0 takes a limit away; what is not named stays. Without any, they are printed.
+    """
+    given = {"rows": rows, "megabytes": megabytes, "calls": calls, "tokens": tokens}
+    with opened(context) as workspace:
+        person = EVERYBODY if name == "everybody" else workspace.store.people.get(name).name
+        for what, value in given.items():
+            if value is not None:
+                workspace.store.limits.set(person, what, value or None)
+                _note(workspace, "set a limit", f"{name}, {what} {value or 'without'}")
+        own = workspace.store.limits.own(person)
+        if as_json:
+            output.show_json({"person": name, "limits": asdict(own)})
+        else:
+            named = [f"{value:,} {what}" for what, value in asdict(own).items() if value is not None]
+            output.show(f"{name}: {', '.join(named) or 'no limits of their own'}")
 
 
 @users.command(name="end-sessions")

@@ -10,7 +10,7 @@ from app.errors import RunError, StoreError
 from app.inputs import inputs
 from app.inputs.files import called
 from app.recipe import Recipe
-from app.runs import pricing
+from app.runs.cost import owner_limits, pricing
 from app.runs.endpoints import NobodyEndpoint, endpoint, servers_of
 from app.runs.runner import RunExecutor
 from app.store.columns import now
@@ -38,20 +38,23 @@ async def worked(workspace: Workspace, run: Run, recipe: Recipe, what: str) -> A
     where somebody else works on the run.
     """
     store, known = workspace.store, workspace.inputs
-    if writes(store, run, what) and run.inputs != await asyncio.to_thread(
-        inputs.fingerprint, recipe.inputs, known=known
-    ):
+    is_writing = writes(store, run, what)
+    if is_writing and run.inputs != await asyncio.to_thread(inputs.fingerprint, recipe.inputs, known=known):
         raise InputError(
             f"{called(recipe.inputs.path)} is not what it was when the run {run.name} began. "
             "Put the old one back, or start a new run."
         )
     async with working_on(store, run) as hold:
         try:
+            if what == "work" and is_writing:
+                await owner_limits.check_rows(workspace, run, recipe)
             replicas = _replicas(workspace, recipe)
             execution = await asyncio.to_thread(prepare, workspace, run, recipe, what, replicas)
             cost = costs(recipe, [recipe.generator, *recipe.responders, *([recipe.labeller] if recipe.rating else [])])
             working = await asyncio.to_thread(store.usage.begin, run.id, what)
-            execution.engine.account = Account(recipe.budget, used_by(store, run, cost), cost)
+            used = used_by(store, run, cost)
+            budget, advice = owner_limits.bounded(workspace, run, recipe.budget, used)
+            execution.engine.account = Account(budget, used, cost, advice)
         except ClaywrightError as error:
             if what not in ("rate", "again"):
                 store.runs.set(run.id, state="draft" if what == "preview" else "paused", reason=str(error))
@@ -116,7 +119,7 @@ def prepare(
     workspace: Workspace, run: Run, recipe: Recipe, what: str = "work", replicas: "Replicas | None" = None
 ) -> RunExecutor:
     """The run with the endpoints that its recipe names, ready to be worked. Only those that it will call are set up."""
-    if recipe.budget.given:
+    if recipe.budget.given or workspace.store.limits.of(run.owner).tokens is not None:
         recipe = _bounded(recipe)
     store, settings, keys, report = workspace.store, workspace.settings, workspace.keys, workspace.report
     is_writing = writes(store, run, what)
@@ -139,6 +142,12 @@ def prepare(
             if server.warning:
                 report(server.warning)
     engine = Engine(store.call_cache)
+    if (shares := workspace.shares) is not None:
+        ceiling = store.limits.of(run.owner).calls
+        engine.share = lambda limits, gate: shares.take(
+            f"{limits.address} {limits.account}", run.owner, gate, limits.concurrency, ceiling
+        )
+        engine.give_back = shares.give_back
     if replicas is not None:
         replicas.stopping = lambda: engine.stopping
     return RunExecutor(store, run, recipe, engine, generator, responders, labeller)

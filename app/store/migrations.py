@@ -702,6 +702,14 @@ def m024_identities(connection: sqlite3.Connection) -> None:
     )
 
 
+def m025_limits(connection: sqlite3.Connection) -> None:
+    """What each person, or everybody (""), may use at most."""
+    connection.execute(
+        "CREATE TABLE limits(person TEXT NOT NULL, what TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY(person, what))"
+        " WITHOUT ROWID"
+    )
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -727,6 +735,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m022_audit,
     m023_people,
     m024_identities,
+    m025_limits,
 ]
 
 

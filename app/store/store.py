@@ -16,6 +16,7 @@ from app.store.checks import Checks
 from app.store.database import Database
 from app.store.library import FormDrafts, Library, RubricVersions
 from app.store.people.action_log import ActionLog
+from app.store.people.limits import PersonalLimits
 from app.store.people.people import People, Person
 from app.store.people.sessions import Sessions, SignInLinks
 from app.store.people.shares import Shares
@@ -64,6 +65,7 @@ class Store:
         self.sessions = Sessions(self.db)
         self.sign_in_links = SignInLinks(self.db)
         self.shares = Shares(self.db)
+        self.limits = PersonalLimits(self.db)
         self.action_log = ActionLog(self.db)
 
     def seen_by(self, person: Person) -> "Store":

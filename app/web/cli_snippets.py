@@ -9,7 +9,7 @@ from typing import Any
 
 from app.config import usual_data
 from app.recipe import Recipe
-from app.runs import pricing
+from app.runs.cost import pricing
 from app.web import form_values
 from app.web.form_values import ARGILLA, HUB, FormError
 from app.web.saved import file_name

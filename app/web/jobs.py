@@ -38,6 +38,7 @@ from feedback.exports.hub import Published
 from feedback.exports.selection import Export, Exported
 from feedback.exports.to_argilla import Finished
 from feedback.labeller.ultrafeedback import UltraFeedback
+from tasks.engine.fair_shares import FairShares
 from tasks.errors import ClaywrightError, ModelError, SettingsError, Stopped, Unsupported
 from tasks.models.spec import ModelSpec
 
@@ -160,6 +161,7 @@ class Jobs:
         self.store = store
         self.settings = settings
         self.inputs = KnownInputs()
+        self.shares = FairShares()
         self._jobs: dict[str, Job] = {}
         self._queues_at_work: dict[str, bool] = {}
         """The runs whose queue is being refreshed; True for those of which people said something since that began."""
@@ -307,7 +309,7 @@ class Jobs:
     # -- how it is done
 
     def _workspace(self, report: Say, keys: Keys | None = None) -> Workspace:
-        return Workspace(self.settings, self.store, keys or Keys(), report, self.inputs)
+        return Workspace(self.settings, self.store, keys or Keys(), report, self.inputs, self.shares)
 
     def _start(self, run: Run, what: What, work: Callable[[Job], Awaitable[Any]], into: Into = "") -> Job:
         """Raises RunError if the run is being worked on already."""

@@ -33,7 +33,7 @@ from app.web.html import fragments
 from app.web.html.markup import markup
 from app.web.jobs import Jobs
 from app.web.quick_answers import QuickAnswers
-from app.web.security.access import HEALTH, Access, Application, Gate, Headers, UploadRecorder, browser_of
+from app.web.security.access import HEALTH, PERSON, Access, Application, Gate, Headers, UploadRecorder, browser_of
 from app.web.security.entries import ByAddress, ByName, ByProxy, Entry
 from app.web.security.oidc import Provider, SignIn, way_back_kept
 from app.web.security.reach import PublicAddress, Reach, UnderPath
@@ -223,10 +223,14 @@ def gated(
     alone, team = ByAddress(access), ByName(state.store, access, SignIn(provider) if provider else None)
     entry_of_a_team: Entry = ByProxy(state.store, team) if reach.user_header else team
 
+    def most(browser: str) -> int | None:
+        megabytes = state.store.limits.of(browser.removeprefix(PERSON)).megabytes
+        return None if megabytes is None else megabytes * 10**6
+
     def entry() -> Entry:
         return entry_of_a_team if provider or state.store.people.any() else alone
 
-    gate: Any = Gate(UploadRecorder(QuickAnswers(UnderPath(app)), state.uploads), entry)
+    gate: Any = Gate(UploadRecorder(QuickAnswers(UnderPath(app)), state.uploads, most), entry)
     if provider:
         gate = way_back_kept(gate, access, https=reach.own_url(0).startswith("https:"))
     gate = PublicAddress(TrustedHostMiddleware(gate, allowed_hosts=reach.names), reach)

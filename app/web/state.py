@@ -28,8 +28,9 @@ from app.recipe import Recipe, example, known_rubrics, recipe_of, recipe_text
 from app.review import argilla, reviewed_rows
 from app.review.argilla import Invited
 from app.review.reviewed_rows import Foreseen
-from app.runs import forecast, permissions, pricing, prompt_preview, run_recipes
-from app.runs.forecast import Forecast
+from app.runs import permissions, prompt_preview, run_recipes
+from app.runs.cost import forecast, pricing
+from app.runs.cost.forecast import Forecast
 from app.runs.model_check import ModelCheck, try_out
 from app.runs.new_runs import draft_run
 from app.runs.permissions import Need, Permissions

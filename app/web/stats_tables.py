@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from app.errors import RunError
 from app.recipe import recipe_of
 from app.review.dataframes import of_columns
-from app.runs import pricing
-from app.runs.pricing import Price
+from app.runs.cost import pricing
+from app.runs.cost.pricing import Price
 from app.runs.row_checks import Standing
 from app.store.row_search import Reason
 from app.store.runs import Run

@@ -55,8 +55,14 @@ class Account:
     """What is left of a budget. `used` was used before; `cost(model, prompt tokens, completion tokens)` is in US dollars."""
 
     def __init__(
-        self, budget: Budget, used: Use = Use(), cost: Callable[[str, int, int], float] = lambda *_: 0.0
+        self,
+        budget: Budget,
+        used: Use = Use(),
+        cost: Callable[[str, int, int], float] = lambda *_: 0.0,
+        advice: str = "",
     ) -> None:
+        self.advice = advice or "Raise the budget to go on."
+        """What to do where nothing is left."""
         self.budget = budget
         self.used = used
         self._cost = cost
@@ -108,9 +114,9 @@ class Account:
         if self.budget.tokens is not None and self.used.tokens + most.tokens > self.budget.tokens:
             return (
                 f"The budget of {self.budget.tokens:,} tokens is used up: {self.used.tokens:,} were used, and the next call"
-                f" may take {most.tokens:,}. What was made is kept; raise the budget to go on."
+                f" may take {most.tokens:,}. What was made is kept. {self.advice}"
             )
         return (
             f"The budget of ${self.budget.dollars:,.2f} is used up: ${self.used.dollars:,.2f} was spent, and the next call"
-            f" may cost ${most.dollars:,.4f}. What was made is kept; raise the budget to go on."
+            f" may cost ${most.dollars:,.4f}. What was made is kept. {self.advice}"
         )

@@ -37,6 +37,7 @@ from tasks.models.base import (
     Embeddings,
     Endpoint,
     Kind,
+    Limits,
     ModelProxy,
     Requests,
     ServedModel,
@@ -92,6 +93,10 @@ class Engine:
     """True while somebody watches what is written: then answers are heard as they come."""
     writing: dict[bytes, tuple[Kind, str]] = field(default_factory=dict)
     """The texts so far of the calls in flight, in the order in which they began."""
+    share: "Callable[[Limits, Limiter], None] | None" = None
+    """Divides a server between people; told each limit of an endpoint with the gate before its server. None: it is all ours."""
+    give_back: "Callable[[Limiter], None] | None" = None
+    """Told of each gate at the end."""
     _halt: Halt = field(default_factory=Halt)
     _served: dict[str, EndpointClient] = field(default_factory=dict)
     _gates: dict[str, Limiter] = field(default_factory=dict)
@@ -167,6 +172,9 @@ class Engine:
         return capabilities
 
     async def close(self) -> None:
+        if self.give_back is not None:
+            for gate in self._gates.values():
+                self.give_back(gate)
         for served in self._served.values():
             served.close()
         for endpoint in (*self._endpoints.values(), *self._embedding.values()):
@@ -269,7 +277,10 @@ class Engine:
     def _client(self, endpoint: ServedModel) -> EndpointClient:
         """The client of an endpoint's model, held to the limits of this endpoint too."""
         gate = self._gates.setdefault(endpoint.limits.address, Limiter())
-        gate.widen(endpoint.limits.concurrency)
+        if self.share is None:
+            gate.widen(endpoint.limits.concurrency)
+        else:
+            self.share(endpoint.limits, gate)
         client = EndpointClient(gate, self._halt, self.account, self.backoff)
         client = self._served.setdefault(endpoint.identity, client)
         client.pace.tighten(endpoint.limits.requests_per_minute, endpoint.limits.tokens_per_minute)

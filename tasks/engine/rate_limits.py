@@ -44,9 +44,13 @@ class Limiter:
     def widen(self, widest: int) -> None:
         """Lets in as many as `widest`, where another model at the same address takes more."""
         if widest > self.widest:
-            self.width += widest - self.widest
-            self.widest = float(widest)
-            self._admit()
+            self.resize(widest)
+
+    def resize(self, widest: int) -> None:
+        """Lets in as many as `widest` from now on; those who are inside stay."""
+        self.width = min(self.width + max(0.0, widest - self.widest), widest)
+        self.widest, self._was = float(widest), min(self._was, widest)
+        self._admit()
 
     def place(self, lane: str, most: int) -> "Slot":
         """A place in a lane, as a context: entering waits for it."""
@@ -176,6 +180,8 @@ class RateLimiter:
         self._full = tokens / 4
         self._left, self._filled = self._full, time.monotonic()
         self._large_until = 0.0
+        self._slow, self._slow_until = math.inf, 0.0
+        """Tokens a second that the bucket fills with at most until then: what a larger one held may have been used just now."""
 
     def tighten(self, requests: int, tokens: int) -> None:
         """Keeps to the smaller of two limits, where one model is used in two ways."""
@@ -208,8 +214,13 @@ class RateLimiter:
         if not self.tokens:
             return requests
         if tokens > self._full or now > self._large_until:  # room for a large call, while there are such
-            self._full, self._large_until = max(self.tokens / 4, min(tokens, 0.9 * self.tokens)), now + MINUTE
+            full = max(self.tokens / 4, min(tokens, 0.9 * self.tokens))
+            if full < self._full:
+                self._slow, self._slow_until = (self.tokens - self._full) / MINUTE, now + MINUTE
+            self._full, self._large_until = full, now + MINUTE
         a_second = (self.tokens - self._full) / MINUTE
+        if self._filled < self._slow_until:
+            a_second = min(a_second, self._slow)
         self._left = min(self._full, self._left + (now - self._filled) * a_second)
         self._filled = now
         lacking = min(tokens, self._full) - self._left  # a call of more than all that there is waits until it is full

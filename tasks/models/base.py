@@ -72,13 +72,15 @@ class Limits:
     """What an endpoint takes.
 
     `address` names the server: models at one address share what it bears. `concurrency` is the most calls at the same time.
-    Requests and tokens a minute are for one model; 0 where nobody gave them.
+    Requests and tokens a minute are for one model; 0 where nobody gave them. `account` tells keys apart: what a server bears of
+    one it need not leave another.
     """
 
     address: str
     concurrency: int
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ Nothing is retried here: the engine does that, with its own limits. What goes wr
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -140,8 +141,9 @@ class OpenAIEndpoint:
         self.identity = identity or spec.identity
         self.name = spec.model or spec.preset
         self.template = spec.template or None
+        account = hashlib.sha256(key.strip().encode("utf-8", "surrogatepass")).hexdigest()[:16] if key else ""
         self.limits = Limits(
-            spec.address or identity, spec.concurrency, spec.requests_per_minute, spec.tokens_per_minute
+            spec.address or identity, spec.concurrency, spec.requests_per_minute, spec.tokens_per_minute, account
         )
         self.timeout = spec.timeout
         self._refused = refused or ("Check the key." if key else "No key was given.")

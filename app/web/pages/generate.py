@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app.errors import RunError
 from app.recipe import recipe_of, recipe_text
-from app.runs import pricing
+from app.runs.cost import pricing
 from app.web.form_fields import add_fields
 from app.web.html import fragments
 from app.web.html.fragments import count

@@ -6,7 +6,7 @@ import gradio as gr
 from markupsafe import Markup
 
 from app.errors import PageError
-from app.runs import pricing
+from app.runs.cost import pricing
 from app.web import stats as web_stats
 from app.web import stats_tables
 from app.web.html import fragments, plots

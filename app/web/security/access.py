@@ -241,6 +241,16 @@ class Uploads:
             while len(self._known) > MOST_UPLOADS:
                 self._known.popitem(last=False)
 
+    def size_of(self, browser: str) -> int:
+        """Bytes of the files that this browser uploaded and that are there still."""
+        with self._lock:
+            paths = [path for name, path in self._known if name == browser]
+        size = 0
+        for path in paths:
+            with contextlib.suppress(OSError):
+                size += Path(path).lstat().st_size
+        return size
+
     def holds(self, browser: str, path: str) -> bool:
         """True for a regular file that this browser uploaded."""
         with self._lock:
@@ -249,15 +259,26 @@ class Uploads:
 
 
 class UploadRecorder:
-    """Remembers what the framework answers to an upload: where the files are, and whose."""
+    """Remembers what the framework answers to an upload: where the files are, and whose. `most` says how many bytes a browser may
+    upload; None for as many as it likes.
+    """
 
-    def __init__(self, app: Application, uploads: Uploads) -> None:
+    def __init__(
+        self, app: Application, uploads: Uploads, most: Callable[[str], int | None] = lambda browser: None
+    ) -> None:
         self.app = app
         self.uploads = uploads
+        self.most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != UPLOAD:
             await self.app(scope, receive, send)
+            return
+        browser = scope["state"]["browser"]
+        if (most := self.most(browser)) is not None and (refusal := self._refusal(scope, browser, most)):
+            from starlette.responses import PlainTextResponse
+
+            await PlainTextResponse(refusal, 413)(scope, receive, send)
             return
         answer = b""
 
@@ -268,10 +289,21 @@ class UploadRecorder:
                 if not message.get("more_body"):
                     with contextlib.suppress(ValueError):  # a refusal is a sentence
                         paths = json.loads(answer)
-                        self.uploads.add(scope["state"]["browser"], paths if isinstance(paths, list) else ())
+                        self.uploads.add(browser, paths if isinstance(paths, list) else ())
             await send(message)
 
         await self.app(scope, receive, recorded)
+
+    def _refusal(self, scope: Scope, browser: str, most: int) -> str:
+        """Why an upload can't be taken; "" where it can."""
+        from starlette.datastructures import Headers as Sent
+
+        length, held = Sent(scope=scope).get("content-length", ""), self.uploads.size_of(browser)
+        if DIGITS.fullmatch(length) and held + int(length) <= most:
+            return ""
+        return (
+            f"You may upload {most / 10**6:,.0f} MB here, and {held / 10**6:,.1f} MB are used. Ask an admin for more."
+        )
 
 
 def browser_of(request: Any) -> str:

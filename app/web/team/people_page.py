@@ -5,12 +5,14 @@ import csv
 import io
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from markupsafe import Markup
 
 from app.errors import PeopleError
+from app.store.people.limits import EVERYBODY, NAMES
 from app.store.people.people import ROLES, Person, role_named
 from app.store.people.sessions import Session
 from app.web.html.fragments import ago_seconds, count
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
 
 SHOWN_ACTIONS = 50
 MOST_ACTIONS = 1_000_000
+LABELS = {
+    "rows": "Rows",
+    "megabytes": "Megabytes of uploads",
+    "calls": "Calls at the same time",
+    "tokens": "Tokens in 30 days",
+}
+"""Of NAMES."""
 COLUMNS = ("at", "person", "did", "run", "detail")
 
 
@@ -78,6 +87,8 @@ def _do(own: AppState, form: Mapping[str, str], base: str) -> Markup:
             store.people.add(name, role)
             own.note("added a person", detail=f"{name}, {role}")
             return _link(own, name, base) + _of_before(own, name)
+        if did == "limit":
+            return _limit(own, name, form)
         person = store.people.get(name)
         if did == "link":
             return _link(own, person.name, base)
@@ -96,6 +107,59 @@ def _do(own: AppState, form: Mapping[str, str], base: str) -> Markup:
     except ClaywrightError as error:
         return trouble(str(error))
     return trouble("The page sent something that it can't have. Load it anew.")
+
+
+def _limit(own: AppState, name: str, form: Mapping[str, str]) -> Markup:
+    """Sets what somebody may use at most. Raises PeopleError for what is no number."""
+    person = EVERYBODY if name == EVERYBODY else own.store.people.get(name).name
+    values: dict[str, int | None] = {}
+    for what in NAMES:
+        typed = form.get(what, "").replace(",", "").strip()
+        if typed and not (typed.isascii() and typed.isdigit() and len(typed) <= 15):
+            raise PeopleError(f"{LABELS[what]} are a whole number, or empty for no limit.")
+        values[what] = int(typed) or None if typed else None
+    for what, value in values.items():
+        own.store.limits.set(person, what, value)
+    named = ", ".join(f"{what} {value:,}" for what, value in values.items() if value is not None)
+    own.note("set limits", detail=f"{person or 'everybody'}: {named or 'none'}")
+    return said(f"{person or 'Everybody'} may use at most: {named or 'as much as they like'}.")
+
+
+def _limits(own: AppState) -> Markup:
+    """The form for what somebody may use, and what holds by now."""
+    listed = [(EVERYBODY, own.store.limits.own(EVERYBODY))]
+    listed += [(person.name, own.store.limits.own(person.name)) for person in own.store.people.all()]
+    lines = joined(
+        markup(
+            "<tr><th scope=row>{}</th>{}</tr>",
+            name or "everybody",
+            joined(
+                markup("<td>{}</td>", f"{value:,}" if value is not None else "–") for value in asdict(limits).values()
+            ),
+        )
+        for name, limits in listed
+        if name == EVERYBODY or any(value is not None for value in asdict(limits).values())
+    )
+    fields = joined(
+        markup(
+            '<div><label for="most-{what}">{label}</label><input id="most-{what}" name="{what}" inputmode="numeric"'
+            ' autocomplete="off"></div>',
+            what=what,
+            label=LABELS[what],
+        )
+        for what in NAMES
+    )
+    options = joined(markup('<option value="{}">{}</option>', name, name or "everybody") for name, _ in listed)
+    return markup(
+        '<h2>Who may use how much</h2><div class="scroll"><table><thead><tr><th>Name</th>{heads}</tr></thead><tbody>{lines}</tbody>'
+        '</table></div><form method="post" action="people" class="line"><input type="hidden" name="do" value="limit"><div><label'
+        ' for="of">Limits of</label><select id="of" name="name">{options}</select></div>{fields}<button type="submit">Set</button>'
+        "</form>",
+        heads=joined(markup("<th>{}</th>", LABELS[what]) for what in NAMES),
+        lines=lines,
+        options=options,
+        fields=fields,
+    )
 
 
 def _link(own: AppState, name: str, base: str) -> Markup:
@@ -147,11 +211,12 @@ def _page(own: AppState, came: Markup) -> Markup:
         ' somebody</label><input id="new" name="name" autocapitalize="none" spellcheck="false" autocomplete="off" required'
         ' maxlength="40" placeholder="name"></div><div><label for="role">Role</label><select id="role" name="role">{roles}'
         '</select></div><button type="submit">Add</button></form>'
-        '<h2>What was done</h2><p>The last {shown}. <a href="people/log.csv">All of it as CSV</a></p><div class="scroll"><table>'
-        "<thead><tr><th>When (UTC)</th><th>Who</th><th>What</th><th></th></tr></thead><tbody>{log}</tbody></table></div>",
+        '{limits}<h2>What was done</h2><p>The last {shown}. <a href="people/log.csv">All of it as CSV</a></p><div class="scroll">'
+        "<table><thead><tr><th>When (UTC)</th><th>Who</th><th>What</th><th></th></tr></thead><tbody>{log}</tbody></table></div>",
         came=came,
         lines=lines,
         roles=roles,
+        limits=_limits(own),
         shown=SHOWN_ACTIONS,
         log=log,
     )

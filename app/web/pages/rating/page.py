@@ -3,7 +3,7 @@
 import gradio as gr
 from markupsafe import Markup
 
-from app.runs import forecast, pricing
+from app.runs.cost import forecast, pricing
 from app.web import form_values, stats, stats_tables
 from app.web.form_fields import add_fields
 from app.web.form_values import FormError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.recipe import Recipe
-from app.runs import pricing
+from app.runs.cost import pricing
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
 from feedback.labeller.pairwise import judge_of

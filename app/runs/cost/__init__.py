@@ -1,0 +1,1 @@
+"""What a run takes, in tokens and money, and what its owner may use."""
