@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Collection
 
+from tasks.models.network.private_addresses import PublicOnly
 from tasks.models.spec import ModelSpec, ascii_host, names_a_key
 
 HUB_TOKEN = "HF_TOKEN"
@@ -17,6 +18,9 @@ HUB_TOKEN = "HF_TOKEN"
 
 class Keys:
     """The keys of the environment, by the variable that a model names."""
+
+    guard: PublicOnly | None = None
+    """What keeps calls away from this machine's networks, of whoever may not send them there."""
 
     def of(self, spec: ModelSpec) -> str | None:
         """The key of a model; who may have it is decided in app/runs/permissions.py."""
@@ -41,8 +45,14 @@ class Keys:
 class TypedKeys(Keys):
     """The same, with what one browser typed before it."""
 
-    def __init__(self, typed: dict[str, str] | None = None, shared: Collection[str] | None = None) -> None:
+    def __init__(
+        self,
+        typed: dict[str, str] | None = None,
+        shared: Collection[str] | None = None,
+        guard: PublicOnly | None = None,
+    ) -> None:
         self._typed: dict[str, str] = {} if typed is None else typed
+        self.guard = guard
         self.shared = shared
         """The variables of the environment that whoever typed may use; None for all."""
 
@@ -81,10 +91,10 @@ class KeyRing:
         self._browsers: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
-    def of(self, browser: str, shared: Collection[str] | None = None) -> TypedKeys:
+    def of(self, browser: str, shared: Collection[str] | None = None, guard: PublicOnly | None = None) -> TypedKeys:
         """What was typed there; beside it, of the environment's, those of the variables `shared`, or all."""
         with self._lock:
-            return TypedKeys(self._browsers.setdefault(browser, {}), shared)
+            return TypedKeys(self._browsers.setdefault(browser, {}), shared, guard)
 
 
 def is_variable(name: str) -> bool:
@@ -97,6 +107,13 @@ def is_variable(name: str) -> bool:
 def shared_variables() -> frozenset[str]:
     """The variables whose keys everybody of a team may use, as the environment's CLAYWRIGHT_SHARED_KEYS names them."""
     return frozenset(filter(None, map(str.strip, os.environ.get("CLAYWRIGHT_SHARED_KEYS", "").split(","))))
+
+
+def private_endpoints() -> PublicOnly:
+    """Where everybody of a team may send calls: all but this machine's networks, and of these what the environment's
+    CLAYWRIGHT_PRIVATE_ENDPOINTS names.
+    """
+    return PublicOnly.but(os.environ.get("CLAYWRIGHT_PRIVATE_ENDPOINTS", "").split(","))
 
 
 def key_variables() -> list[str]:

@@ -347,7 +347,7 @@ def test_credentials_in_a_netrc_are_for_others(tmp_path: Path, monkeypatch: pyte
     netrc.write_text("default login me password secret\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    monkeypatch.setattr("tasks.models.proxy.on_this_machine", lambda url: False)
+    monkeypatch.setattr("tasks.models.network.proxy.on_this_machine", lambda url: False)
     with FakeOpenAI() as server:
         asking(server.url, hello)
         assert server.calls[0]["authorization"] == f"Bearer {KEY}"
@@ -368,7 +368,7 @@ def test_an_organisation_is_told_to_nobody_but_openai(monkeypatch: pytest.Monkey
 
 
 def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.models.proxy.on_this_machine", lambda url: False)
+    monkeypatch.setattr("tasks.models.network.proxy.on_this_machine", lambda url: False)
     with FakeOpenAI() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.removesuffix("/v1"))
         assert asking("http://models.example/v1", hello).text

@@ -103,7 +103,7 @@ def endpoint(spec: ModelSpec, settings: Settings, say: Say, keys: Keys, replicas
             f"The preset '{spec.preset}' ({PRESETS[spec.preset].title}) needs the name of a model.",
             setting="model",
         )
-    return OpenAIEndpoint(spec, key=key, refused=keys.refused(spec))
+    return OpenAIEndpoint(spec, key=key, refused=keys.refused(spec), guard=keys.guard)
 
 
 def servers_of(model: Endpoint) -> list[OpenAIEndpoint]:

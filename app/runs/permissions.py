@@ -21,8 +21,8 @@ from app.inputs.inputs import Inputs
 from app.recipe import Recipe
 from tasks.cluster.settings import AUTO, LOCAL, Cluster
 from tasks.errors import SettingsError
+from tasks.models.network.proxy import on_this_machine
 from tasks.models.presets import PRESETS
-from tasks.models.proxy import on_this_machine
 from tasks.models.spec import ModelSpec, ascii_host
 
 FILE = "permissions.json"

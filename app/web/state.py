@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app import config, dataset_import
-from app.api_keys import HUB_TOKEN, KeyRing, TypedKeys, is_variable, shared_variables
+from app.api_keys import HUB_TOKEN, KeyRing, TypedKeys, is_variable, private_endpoints, shared_variables
 from app.config import Settings
 from app.errors import PageError, PeopleError, RunError
 from app.file_locks import exists, expanded, read_regular
@@ -247,7 +247,9 @@ class AppState:
 
     def keys(self, browser: str) -> TypedKeys:
         """What was typed there, and the keys of the environment: of a team's, for admins and those that are shared."""
-        return self.ring.of(browser, None if self.administers else shared_variables())
+        if self.administers:
+            return self.ring.of(browser)
+        return self.ring.of(browser, shared_variables(), private_endpoints())
 
     def to_the_hub(self) -> None:
         """Raises PeopleError for a person who may not use the token with which this machine is known to the Hub."""

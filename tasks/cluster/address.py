@@ -11,7 +11,7 @@ from tasks.cluster.local_folder import TOKEN, TOKEN_FILE, token_file
 from tasks.cluster.settings import AUTO, Cluster
 from tasks.errors import EndpointDown, SettingsError
 from tasks.models.base import CONNECTING
-from tasks.models.proxy import on_this_machine
+from tasks.models.network.proxy import on_this_machine
 
 INSTALL = 'Install it: pip install "claywright[ray]".'
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))

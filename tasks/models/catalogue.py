@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 
-from tasks.models.proxy import on_this_machine
+from tasks.models.network.proxy import on_this_machine
 
 PACKAGE = "genai-prices"
 RELEASED = {"0.2.3": "2026-11-10"}

@@ -13,7 +13,7 @@ from tasks.errors import CallRefused, SettingsError
 from tasks.models.answers import Joined, is_events
 from tasks.models.base import CONNECTING, Kind
 from tasks.models.body import Unread
-from tasks.models.proxy import proxy_for
+from tasks.models.network.proxy import proxy_for
 
 if TYPE_CHECKING:
     import openai
@@ -31,10 +31,12 @@ def client_for(endpoint: "OpenAIEndpoint", most: int, *, at_once: bool) -> "open
     """
     import openai
 
-    from tasks.models.transport import BoundedTransport
+    from tasks.models.network.transport import BoundedTransport
 
     try:
-        transport = BoundedTransport(endpoint.headers, most, proxy=proxy_for(endpoint.url), at_once=at_once)
+        transport = BoundedTransport(
+            endpoint.headers, most, proxy=proxy_for(endpoint.url), at_once=at_once, guard=endpoint.guard
+        )
     except (ImportError, ValueError) as error:
         raise SettingsError(
             f"The proxy that the environment names for {endpoint.url} can't be used ({error}). Name one that begins "

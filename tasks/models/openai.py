@@ -49,8 +49,16 @@ from tasks.models.base import (
 )
 from tasks.models.body import ENCODINGS, MOST_REFUSAL, PLAIN, Unread, read_body
 from tasks.models.dialect import NEEDED, TOKEN_LIMITS, Dialect, found_out, spoken_by
+from tasks.models.network.private_addresses import PublicOnly, resolver
+from tasks.models.network.proxy import (
+    is_socks,
+    on_this_machine,
+    proxy_errors,
+    proxy_for,
+    socks_connector,
+    without_login,
+)
 from tasks.models.presets import PRESETS
-from tasks.models.proxy import is_socks, on_this_machine, proxy_errors, proxy_for, socks_connector, without_login
 from tasks.models.refusals import KEY, Refusal, error_inside, from_json, names_field, parse_refusal
 from tasks.models.secrets import mask, mask_whole
 from tasks.models.spec import DEFAULT_TOKENS, ModelSpec, ascii_host, bare
@@ -134,8 +142,17 @@ class OpenAIEndpoint:
     not_there: ClassVar[str] = "Check the address: it should end in /v1."
 
     def __init__(
-        self, spec: ModelSpec, *, url: str = "", key: str | None = None, identity: str = "", refused: str = ""
+        self,
+        spec: ModelSpec,
+        *,
+        url: str = "",
+        key: str | None = None,
+        identity: str = "",
+        refused: str = "",
+        guard: PublicOnly | None = None,
     ) -> None:
+        self.guard = guard
+        """What keeps its calls away from this machine's networks; None where they may go everywhere."""
         self.spec = spec
         self.url = url or spec.address
         self.identity = identity or spec.identity
@@ -528,13 +545,16 @@ class OpenAIEndpoint:
 
         if self._closed:
             raise OSError("it is closed")
+        if self.guard is not None:  # also for an address that is asked for as such, and where a proxy looks names up
+            await self.guard.check_url(address)
         if self._session is None:
             trusted = _trusted() if address.startswith("https") else True
             connector: aiohttp.BaseConnector
             if self._proxy and is_socks(self._proxy):
                 connector = socks_connector(self._proxy, limit=0, ssl=trusted)
             else:
-                connector = aiohttp.TCPConnector(limit=0, ssl=trusted)
+                looked_up = resolver(self.guard) if self.guard is not None and not self._proxy else None
+                connector = aiohttp.TCPConnector(limit=0, ssl=trusted, resolver=looked_up)
             patience = aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECTING, self.timeout / 2))
             self._session = aiohttp.ClientSession(connector=connector, timeout=patience, auto_decompress=False)
         method = "GET" if content is None else "POST"

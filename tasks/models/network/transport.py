@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 import httpx2
 
 from tasks.models.body import inflated, read_body
+from tasks.models.network.private_addresses import PublicOnly
 
 ABOUT_THE_BODY = ("content-encoding", "content-length", "transfer-encoding")
 OF_A_REQUEST = ("host", "content-length", "transfer-encoding", "x-claywright-draw")
@@ -17,8 +18,17 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
     a project, headers of one's own.
     """
 
-    def __init__(self, headers: Mapping[str, str], most: int, *, proxy: str | None, at_once: bool = True) -> None:
-        """`proxy` is the only one used. `at_once` reads an answer whole; else it comes as it is sent.
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        most: int,
+        *,
+        proxy: str | None,
+        at_once: bool = True,
+        guard: PublicOnly | None = None,
+    ) -> None:
+        """`proxy` is the only one used. `guard` keeps away from this machine's networks. `at_once` reads an answer whole; else it
+        comes as it is sent.
 
         Raises ValueError and ImportError for a proxy that can't be used.
         """
@@ -26,14 +36,19 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
             verify=httpx2.create_ssl_context(), proxy=proxy, limits=httpx2.Limits(max_keepalive_connections=100)
         )
         self.headers, self.most, self.at_once = headers, most, at_once
+        self.guard, self._is_proxied = guard, proxy is not None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The whole answer, as it is inflated. Raises Unread."""
         needed = [(name, value) for name, value in request.headers.multi_items() if name.lower() in OF_A_REQUEST]
+        url, extensions = request.url, dict(request.extensions)
+        if self.guard is not None:
+            address, *_ = await self.guard.addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
+            if not self._is_proxied:  # it goes to the very address that was looked at
+                url, extensions = url.copy_with(host=address), {**extensions, "sni_hostname": url.host}
         sent = httpx2.Request(
-            request.method, request.url, headers=[*needed, *self.headers.items()], stream=request.stream,
-            extensions=request.extensions,
-        )  # fmt: skip
+            request.method, url, headers=[*needed, *self.headers.items()], stream=request.stream, extensions=extensions
+        )
         answer = await super().handle_async_request(sent)
         assert isinstance(answer.stream, httpx2.AsyncByteStream)
         encoding = answer.headers.get("Content-Encoding", "")
