@@ -3,13 +3,15 @@
 import subprocess
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from app.recipe import example, recipe_text
 from app.store.store import Store
-from tests.browser import App, person
+from tests.browser import App, person, running
 from tests.conftest import claywright
 from tests.odd_values import NOBODY
+from tests.test_browser_axe import violations
 
 PASSWORD = "a long enough one"
 
@@ -74,3 +76,46 @@ def test_two_people_share_a_run(tmp_path: Path, browser: Browser) -> None:
             assert ann.foreign == ben.foreign == []
     finally:
         app.stop()
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+def test_no_page_of_a_team_shuts_anybody_out(tmp_path: Path, browser: Browser, theme: str, width: int) -> None:
+    data = tmp_path / "data"
+    wrong: dict[str, list[str]] = {}
+    with (
+        running(data, ARGILLA_API_URL=NOBODY, ARGILLA_API_KEY="key") as app,
+        person(browser, color_scheme=theme) as ann,
+    ):
+        page = ann.page
+        page.set_viewport_size({"width": width, "height": 900})
+
+        def look(name: str) -> None:
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            found = violations(page)
+            if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+                found.append(f"it is {wide} px wide")
+            wrong.update({name: found} if found else {})
+
+        page.goto(link(data, app, "add", "ann", "--role", "admin"))
+        look("a link")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_label("Once more").fill(PASSWORD)
+        page.get_by_role("button", name="Set it and sign in").click()
+        expect(page.locator("[data-run]")).to_be_visible()
+        with Store(data) as store:
+            store.people.add("ben", "curator")
+            store.limits.set("ben", "rows", 1_000)
+            store.runs.create("rivers-1", "Rivers", "ann", recipe_text(example()), 1, "")
+            store.shares.set("rivers-1", "ben", "read")
+        for path in ("people", "account", "password", "shares/rivers-1"):
+            page.goto(f"{app.url}/{path}")
+            look(path.partition("/")[0])
+        page.goto(f"{app.url}/join?link=made-up")
+        look("a used link")
+        ann.context.clear_cookies()
+        page.goto(app.url)
+        page.get_by_label("Name").fill("ann")
+        page.get_by_label("Password").fill("not that one")
+        page.get_by_role("button", name="Sign in").click()
+        look("sign in")
+    assert wrong == {}

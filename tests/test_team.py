@@ -509,9 +509,9 @@ def test_who_gets_runs_of_before_is_said(app: Application, state: AppState) -> N
 def test_an_admin_says_on_the_page_what_somebody_may_use(app: Application, store: Store) -> None:
     ann, ben = joined(app, store, "ann", "admin"), joined(app, store, "ben")
     said = ann.post("/people", data={"do": "limit", "name": "ben", "rows": "1,000", "tokens": "5000000", "calls": ""})
-    assert "ben may use at most: rows 1,000, tokens 5,000,000." in said.text
+    assert "ben may use at most: 1,000 rows, 5,000,000 tokens in 30 days." in said.text
     assert (
-        "Everybody may use at most: calls 8."
+        "Everybody may use at most: 8 calls at the same time to one server."
         in ann.post("/people", data={"do": "limit", "name": "", "calls": "8"}).text
     )
     limits = store.limits.of("ben")

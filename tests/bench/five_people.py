@@ -125,6 +125,7 @@ def main(minutes: float) -> None:
     )
     print(f"errors {len(wrong)} {wrong[:5]}; seen of another's run: {saw}; tracebacks {said_by_app.count('Traceback')}")
     before, after = (f"{max(part):.0f}" for part in (memory[: len(memory) // 2], memory[len(memory) // 2 :]))
+    print(f"each turn: {' '.join(f'{each:.0f}' for each in memory)}")
     print(f"memory of the app: {memory[0]:.0f} MB at the beginning, {before} and {after} MB at most in the two halves")
 
 

@@ -38,7 +38,10 @@ LABELS = {
     "calls": "Calls at the same time",
     "tokens": "Tokens in 30 days",
 }
-"""Of NAMES."""
+UNITS = {
+    "rows": "rows", "megabytes": "MB of uploads", "calls": "calls at the same time to one server", "tokens": "tokens in 30 days"
+}  # fmt: skip
+"""Of NAMES: over a field, and behind a number."""
 COLUMNS = ("at", "person", "did", "run", "detail")
 
 
@@ -120,9 +123,14 @@ def _limit(own: AppState, name: str, form: Mapping[str, str]) -> Markup:
         values[what] = int(typed) or None if typed else None
     for what, value in values.items():
         own.store.limits.set(person, what, value)
-    named = ", ".join(f"{what} {value:,}" for what, value in values.items() if value is not None)
+    named = _in_words(values)
     own.note("set limits", detail=f"{person or 'everybody'}: {named or 'none'}")
     return said(f"{person or 'Everybody'} may use at most: {named or 'as much as they like'}.")
+
+
+def _in_words(limits: Mapping[str, int | None]) -> str:
+    """Limits by name, those that there are."""
+    return ", ".join(f"{value:,} {UNITS[what]}" for what, value in limits.items() if value is not None)
 
 
 def _limits(own: AppState) -> Markup:
@@ -130,15 +138,9 @@ def _limits(own: AppState) -> Markup:
     listed = [(EVERYBODY, own.store.limits.own(EVERYBODY))]
     listed += [(person.name, own.store.limits.own(person.name)) for person in own.store.people.all()]
     lines = joined(
-        markup(
-            "<tr><th scope=row>{}</th>{}</tr>",
-            name or "everybody",
-            joined(
-                markup("<td>{}</td>", f"{value:,}" if value is not None else "–") for value in asdict(limits).values()
-            ),
-        )
+        markup("<tr><th scope=row>{}</th><td>{}</td></tr>", name or "everybody", named)
         for name, limits in listed
-        if name == EVERYBODY or any(value is not None for value in asdict(limits).values())
+        if (named := _in_words(asdict(limits))) or name == EVERYBODY
     )
     fields = joined(
         markup(
@@ -151,11 +153,10 @@ def _limits(own: AppState) -> Markup:
     )
     options = joined(markup('<option value="{}">{}</option>', name, name or "everybody") for name, _ in listed)
     return markup(
-        '<h2>Who may use how much</h2><div class="scroll"><table><thead><tr><th>Name</th>{heads}</tr></thead><tbody>{lines}</tbody>'
-        '</table></div><form method="post" action="people" class="line"><input type="hidden" name="do" value="limit"><div><label'
-        ' for="of">Limits of</label><select id="of" name="name">{options}</select></div>{fields}<button type="submit">Set</button>'
-        "</form>",
-        heads=joined(markup("<th>{}</th>", LABELS[what]) for what in NAMES),
+        '<h2>Who may use how much</h2><div class="scroll"><table><thead><tr><th>Name</th><th>At most</th></tr></thead>'
+        '<tbody>{lines}</tbody></table></div><form method="post" action="people" class="line">'
+        '<input type="hidden" name="do" value="limit"><div><label for="of">Limits of</label><select id="of" name="name">'
+        '{options}</select></div>{fields}<button type="submit">Set</button></form>',
         lines=lines,
         options=options,
         fields=fields,
@@ -226,7 +227,7 @@ def _person(person: Person, sessions: Sequence[Session]) -> Markup:
     state = "blocked" if person.blocked else "active" if person.has_password else "has not set a password yet"
     seen = max((session.seen for session in sessions), default=None)
     last = ago_seconds(time.time() - seen) if seen is not None else "not signed in"
-    buttons = [("link", "New link"), *([("end", "Sign out everywhere")] if sessions else ())]
+    buttons = [("link", "New link"), *([("end", "Sign out")] if sessions else ())]
     buttons.append(("curator", "Make curator") if person.is_admin else ("admin", "Make admin"))
     buttons.append(("unblock", "Let in again") if person.blocked else ("block", "Block"))
     acts = joined(markup('<button name="do" value="{}" type="submit">{}</button>', do, label) for do, label in buttons)

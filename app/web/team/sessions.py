@@ -1,6 +1,5 @@
 """Where people are signed in, as pages of a team list it, with a button that ends each."""
 
-import re
 import time
 from collections.abc import Sequence
 
@@ -39,6 +38,6 @@ def listed(sessions: Sequence[Session], action: str) -> Markup:
 
 def browser_named(said: str) -> str:
     """A browser in words, by what it says of itself (its User-Agent)."""
-    browser = next((name for sign, name in BROWSERS.items() if re.search(rf"\b{sign}", said)), "")
+    browser = next((name for sign, name in BROWSERS.items() if sign in said), "")
     system = next((name for sign, name in SYSTEMS.items() if sign in said), "")
     return " on ".join(filter(None, [browser, system])) or "A program"
