@@ -123,6 +123,7 @@ def all_said(store: Store, dataset: str, verdicts: Sequence[Verdict]) -> None:
 
 def before_shards(connection: sqlite3.Connection) -> None:
     """Takes out of a store what the migration `shards` brought, and those behind it."""
+    connection.execute("ALTER TABLE spent DROP COLUMN failed_attempts")
     for name in ("recipes", "model_sets", "rubrics"):
         connection.execute(f"DROP TABLE {name}")
         connection.execute(

@@ -710,6 +710,11 @@ def m025_limits(connection: sqlite3.Connection) -> None:
     )
 
 
+def m026_failed_attempts(connection: sqlite3.Connection) -> None:
+    """How many attempts at calls failed, of each working; of earlier ones nobody kept that."""
+    connection.execute("ALTER TABLE spent ADD COLUMN failed_attempts INTEGER NOT NULL DEFAULT 0")
+
+
 STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m001_initial,
     m002_page,
@@ -736,6 +741,7 @@ STEPS: list[Callable[[sqlite3.Connection], None]] = [
     m023_people,
     m024_identities,
     m025_limits,
+    m026_failed_attempts,
 ]
 
 

@@ -11,7 +11,7 @@ from tasks.engine.retries import Tally
 
 STAGE = "CASE WHEN scope LIKE :seed||'/unit/%' THEN 'generate' WHEN scope LIKE :seed||'/answer/%' THEN 'answer' ELSE 'rate' END"
 _OF_WORKING = ("sent", "answered", "recalled", "prompt_tokens", "completion_tokens", "seconds")
-_SUMS = (*_OF_WORKING, "remembered_tokens", "unreported_prompt", "unreported_completion")
+_SUMS = (*_OF_WORKING, "failed_attempts", "remembered_tokens", "unreported_prompt", "unreported_completion")
 NOTED_EVERY = 5.0
 """Seconds between two times that who works on a run notes what the work took."""
 LIKELY_ENDED = timedelta(seconds=3 * NOTED_EVERY)
