@@ -6,6 +6,7 @@ A key belongs to the browser that typed it and to the address that it was typed 
 import contextlib
 import ipaddress
 import os
+import re
 import threading
 from collections.abc import Collection
 
@@ -14,6 +15,10 @@ from tasks.models.spec import ModelSpec, ascii_host, names_a_key
 
 HUB_TOKEN = "HF_TOKEN"
 """The variable of the token with which this machine is known to the Hugging Face Hub."""
+SECRET = re.compile(r"(?i:KEY_FOR_.+|(?:.*_)?(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CREDENTIALS?)(?:_ID)?)")
+"""Names of variables that may hold something secret."""
+SHORTEST_SECRET = 4
+"""Characters: what is shorter is a switch, or stands everywhere."""
 
 
 class Keys:
@@ -96,6 +101,11 @@ class KeyRing:
         with self._lock:
             return TypedKeys(self._browsers.setdefault(browser, {}), shared, guard)
 
+    def all(self) -> set[str]:
+        """Every key that was typed."""
+        with self._lock:
+            return {key for typed in self._browsers.values() for key in list(typed.values())}
+
 
 def is_variable(name: str) -> bool:
     """True for what can be the name of an environment variable that holds a key: a key in capitals is not one."""
@@ -120,6 +130,11 @@ def key_variables() -> list[str]:
     """The variables of this process that look as if they held a key of a model."""
     looks = (name for name, value in os.environ.items() if value and name.endswith(("_API_KEY", "_TOKEN")))
     return sorted(filter(names_a_key, looks))
+
+
+def secrets_of_environment() -> set[str]:
+    """All values of this process's variables that may be keys, tokens or passwords, whatever for."""
+    return {value for name, value in os.environ.items() if len(value) >= SHORTEST_SECRET and SECRET.fullmatch(name)}
 
 
 def variable_for(url: str) -> str:

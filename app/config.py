@@ -12,7 +12,7 @@ from app.errors import StoreError
 from app.file_locks import expanded, shut
 from feedback.argilla.urls import tidy
 
-FOLDERS = ("inputs", "exports", "services", "browser", "argilla", "shards")
+FOLDERS = ("inputs", "exports", "services", "browser", "argilla", "shards", "logs")
 FILES = ("claywright", "app.")
 """What a data folder holds."""
 
@@ -28,10 +28,17 @@ class Settings:
     argilla_workspace: str = ""
     webhook: str = ""
     """The address at which Argilla reaches this app, ending in /argilla/said; "" where it can't."""
+    metrics_token: str = field(default="", repr=False)
+    """Who sends this may read what the app counts; "" for nobody who is not signed in."""
 
     @property
     def services(self) -> Path:
         return self.data / "services"
+
+    @property
+    def log(self) -> Path:
+        """The app's log, beside the older ones."""
+        return self.data / "logs" / "app.log"
 
 
 def settings(data: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -53,6 +60,7 @@ def settings(data: Path | None = None, environment: Mapping[str, str] | None = N
         argilla_key=environment.get("ARGILLA_API_KEY"),
         argilla_workspace=environment.get("ARGILLA_WORKSPACE", ""),
         webhook=environment.get("CLAYWRIGHT_WEBHOOK", ""),
+        metrics_token=environment.get("CLAYWRIGHT_METRICS_TOKEN", "").strip(),
     )
 
 

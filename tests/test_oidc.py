@@ -60,7 +60,7 @@ def gated(store: Store, here: Settings, provider: Provider) -> Application:
     async def inside(scope: Any, receive: Any, send: Any) -> None:
         await PlainTextResponse(scope["state"]["browser"])(scope, receive, send)
 
-    state: Any = SimpleNamespace(store=store, uploads=None)
+    state: Any = SimpleNamespace(store=store, settings=here, uploads=None)
     return server.gated(inside, state, Access(here.data), provider=provider)
 
 

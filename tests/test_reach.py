@@ -42,7 +42,7 @@ def gated(store: Store, here: Settings, reach: Reach) -> Application:
         host = next(value.decode() for name, value in scope["headers"] if name == b"host")
         await JSONResponse({**told, "host": host, "browser": scope["state"]["browser"]})(scope, receive, send)
 
-    state: Any = SimpleNamespace(store=store, uploads=None)
+    state: Any = SimpleNamespace(store=store, settings=here, uploads=None)
     return server.gated(inside, state, Access(here.data), reach=reach)
 
 

@@ -24,7 +24,7 @@ FORBIDDEN = {
 HEAVY = {
     "argilla", "datasets", "pandas", "gradio", "pyarrow", "openai",
     "numpy", "scipy", "choix", "bs4", "markdownify", "mammoth", "pypdf", "semantic_text_splitter",
-    "python_calamine", "charset_normalizer", "xlsxwriter", "ray",
+    "python_calamine", "charset_normalizer", "xlsxwriter", "ray", "prometheus_client",
 }  # fmt: skip
 
 

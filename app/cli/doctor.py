@@ -27,32 +27,33 @@ ROOM = 2 * 10**9
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, whether it is as a run needs it, and a sentence or a few words about it."""
+    """What was looked at, whether it is as a run needs it, and a sentence or a few words about it.
+
+    `public` says it for a bug report: without an address, a folder, or anything that somebody else said.
+    """
 
     what: str
     ok: bool
     words: str
+    public: str = ""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """One finding after the other; nothing is installed or started for it."""
-    yield Finding("Python", sys.version_info >= (3, 11), sys.version.split()[0])
+    python = sys.version.split()[0]
+    yield Finding("Python", sys.version_info >= (3, 11), python, f"Python: {python}")
     yield _store(settings)
     free = shutil.disk_usage(settings.data).free
-    yield Finding(
-        "disk", free > ROOM, f"{free / 1e9:.1f} GB free" + ("" if free > ROOM else ": make room, 2 GB are needed")
-    )
+    room = f"{free / 1e9:.1f} GB free"
+    yield Finding("disk", free > ROOM, room + ("" if free > ROOM else ": make room, 2 GB are needed"), f"disk: {room}")
     yield _libgomp()
     for service in (services.MODEL, services.ARGILLA):
         yield _service(service, settings)
     if settings.argilla_url or services.local(settings).find(services.ARGILLA):
         yield _argilla(settings)
     keys = [name for name, preset in PRESETS.items() if preset.key_env and os.environ.get(preset.key_env)]
-    yield Finding(
-        "keys",
-        True,
-        f"found for {', '.join(keys)}" if keys else "none in the environment (the built-in model needs none)",
-    )
+    found = f"found for {', '.join(keys)}" if keys else "none in the environment (the built-in model needs none)"
+    yield Finding("keys", True, found, f"keys: {found}")
 
 
 def examine_cluster(named: str) -> Iterator[Finding]:
@@ -100,36 +101,39 @@ def _store(settings: Settings) -> Finding:
             open_to_others = ""
             if sys.platform != "win32" and settings.data.stat().st_mode & 0o077:
                 open_to_others = f"; others can look into the folder, not into its files: chmod 700 {settings.data}"
-            return Finding("data folder", True, f"{settings.data}, {len(store.runs.all())} runs{open_to_others}")
+            number = len(store.runs.all())
+            public = f"data folder: {number} runs{', open to others' if open_to_others else ''}"
+            return Finding("data folder", True, f"{settings.data}, {number} runs{open_to_others}", public)
     except ClaywrightError as error:
-        return Finding("data folder", False, str(error))
+        return Finding("data folder", False, str(error), f"data folder: {type(error).__name__}")
 
 
 def _libgomp() -> Finding:
     if sys.platform != "linux":
-        return Finding("libgomp1", True, "not needed here")
+        return Finding("libgomp1", True, "not needed here", "libgomp1: not needed here")
     try:
         ctypes.CDLL("libgomp.so.1")
     except OSError:
-        return Finding("libgomp1", False, "the built-in model needs it: apt-get install libgomp1")
-    return Finding("libgomp1", True, "there")
+        return Finding("libgomp1", False, "the built-in model needs it: apt-get install libgomp1", "libgomp1: missing")
+    return Finding("libgomp1", True, "there", "libgomp1: there")
 
 
 def _service(service: services.Service, settings: Settings) -> Finding:
     running = services.local(settings).find(service)
     if running:
-        return Finding(service.title, True, f"runs at {running.url} (process {running.pid})")
+        words = f"runs at {running.url} (process {running.pid})"
+        return Finding(service.title, True, words, f"{service.title}: runs")
     installed = any(settings.services.glob(f"{service.name}-*/ready"))
-    return Finding(
-        service.title, True, "installed, starts when needed" if installed else "is installed when first needed"
-    )
+    words = "installed, starts when needed" if installed else "is installed when first needed"
+    return Finding(service.title, True, words, f"{service.title}: {words}")
 
 
 def _argilla(settings: Settings) -> Finding:
     """The Argilla that rows go to: the one that is named, or the embedded one where it runs."""
     what = f"Argilla at {settings.argilla_url}" if settings.argilla_url else "embedded Argilla"
+    public = "another Argilla" if settings.argilla_url else "embedded Argilla"
     if settings.argilla_url and not settings.argilla_key:
-        return Finding(what, False, "ARGILLA_API_KEY is not set")
+        return Finding(what, False, "ARGILLA_API_KEY is not set", f"{public}: ARGILLA_API_KEY is not set")
     running = None if settings.argilla_url else services.local(settings).find(services.ARGILLA)
     try:
         if running is not None:
@@ -139,7 +143,7 @@ def _argilla(settings: Settings) -> Finding:
         with Server(where.url, where.key) as server:
             access = server.access()
     except (ClaywrightError, OSError, ValueError) as error:
-        return Finding(what, False, str(error))
+        return Finding(what, False, str(error), f"{public}: {type(error).__name__}")
     facts = [
         f"version {access.version} (asked with argilla {metadata.version('argilla')})",
         f"{access.username} ({access.role})",
@@ -159,4 +163,4 @@ def _argilla(settings: Settings) -> Finding:
             + ("made with the first push" if able else "not among them: only an owner can make it")
         )
     facts.append("webhooks can be set" if access.webhooks else "webhooks can't be set with this key (an owner's can)")
-    return Finding(what, able, ", ".join(facts))
+    return Finding(what, able, ", ".join(facts), f"{public}: {'' if able else 'not '}usable with this key")

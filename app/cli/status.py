@@ -1,6 +1,7 @@
 """What there is, and what it stands on: runs, open, doctor, argilla, model, docs."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from app.cli import output
 from app.cli.options import AsJson, app, opened, settings_of
 from app.config import Settings
 from app.store.store import Store
+from tasks.errors import SettingsError
 from tasks.response_flags import MEANINGS
 
 
@@ -114,14 +116,30 @@ def doctor(
             help="Look at a Ray cluster instead: the one of a recipe, local, auto, or host:port.",
         ),
     ] = "",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.zip", help="Write what a bug report needs: no keys, texts, names or addresses."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what works, and what to do about what doesn't."""
     from app.cli.doctor import examine, examine_cluster
 
+    if bundle is not None and cluster:
+        raise SettingsError("--cluster looks at a cluster, --bundle at this machine: give one of them.")
+    if bundle is not None:
+        from app.cli.bundle import write_bundle
+
+        content = write_bundle(settings_of(context), bundle)
+        if as_json:
+            output.show_json({"bundle": str(bundle), "content": content})
+        else:
+            output.show(f"{bundle} holds {', '.join(content)}. Look at it before you attach it to a bug report.")
+        return
     findings = list(examine_cluster(cluster) if cluster else examine(settings_of(context)))
     if as_json:
-        output.show_json({"findings": [asdict(finding) for finding in findings]})
+        shown = [{"what": finding.what, "ok": finding.ok, "words": finding.words} for finding in findings]
+        output.show_json({"findings": shown})
     else:
         for finding in findings:
             output.show(f"{'ok  ' if finding.ok else 'NOT '} {finding.what}: {finding.words}")

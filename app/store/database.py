@@ -15,6 +15,7 @@ way, and paid for, still find a place.
 import asyncio
 import contextlib
 import errno
+import os
 import queue
 import shutil
 import sqlite3
@@ -49,6 +50,8 @@ OF_THE_FILE = (
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 SPARE = 32 * 2**20
 """Bytes that stay free beside a copy of the store."""
+LEAST_ROOM = 2**20
+"""Bytes without which a disk counts as full before it is."""
 MOST_ANSWERS, MOST_LINES = 200, 1_000_000
 """Answers that are remembered while nothing is written, and lines in all of them."""
 
@@ -295,6 +298,19 @@ class Database:
         """A failed write in words; what its function raised itself, or what broke a rule of the tables, as it is."""
         wrong = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
         return damage(self.path, error) if wrong or isinstance(error, sqlite3.InterfaceError) else error
+
+    def probe(self) -> "Future[bool]":
+        """True, in its turn behind what waits to be written, where the file is there, can be read and can be written.
+
+        The write is begun and changes nothing. Raises StoreError where the store is closed, or may only be read.
+        """
+
+        def look(connection: sqlite3.Connection) -> bool:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            has_room = shutil.disk_usage(self.path.parent).free >= LEAST_ROOM and not self.reserve.given_up
+            return has_room and os.access(self.path, os.W_OK)
+
+        return self._submit(look)
 
     def room(self) -> None:
         """Raises StoreError where what is left of the disk is only for what is on its way."""

@@ -2,10 +2,10 @@
 
 `store.runs`, `.usage`, `.rows`, `.ratings`, `.preferences`, `.checks`, `.call_cache`, `.pushes`, `.verdicts`, `.settlements`,
 `.local_verdicts`, `.evidence`, `.review_queue`, `.acceptances`, `.row_search`, `.embeddings`, `.form_drafts`,
-`.rubric_versions`, `.recipes`, `.model_sets`, `.rubrics`, `.people`, `.sessions`, `.sign_in_links`, `.shares` and `.action_log`
-are the nouns. app/store has a module for each, those of reviews and of people in rooms of their own; preferences stand with the
-ratings, settlements with the verdicts, vectors with the calls, sign-in links with the sessions, and what people keep under a name
-is in library.py.
+`.rubric_versions`, `.recipes`, `.model_sets`, `.rubrics`, `.people`, `.sessions`, `.sign_in_links`, `.shares`, `.action_log`
+and `.totals` are the nouns. app/store has a module for each, those of reviews and of people in rooms of their own; preferences
+stand with the ratings, settlements with the verdicts, vectors with the calls, sign-in links with the sessions, and what people keep
+under a name is in library.py.
 """
 
 import copy
@@ -30,6 +30,7 @@ from app.store.reviews.verdicts import Settlements, Verdicts
 from app.store.row_search import RowSearch
 from app.store.rows import Rows
 from app.store.runs import Runs, Viewer
+from app.store.totals import Totals
 from app.store.usage import UsageLog
 
 FILE = "claywright.db"
@@ -67,6 +68,7 @@ class Store:
         self.shares = Shares(self.db)
         self.limits = PersonalLimits(self.db)
         self.action_log = ActionLog(self.db)
+        self.totals = Totals(self.db)
 
     def seen_by(self, person: Person) -> "Store":
         """The same store for one person: no run is in it that they may not see, and what they save is theirs."""

@@ -29,6 +29,7 @@ from app.runs.runner import RunExecutor, failure_text
 from app.services import Say
 from app.store.runs import Run, RunCounts
 from app.store.store import Store
+from app.web.operations.log import note
 from app.workspace import Workspace, silent
 from feedback.argilla.client import Server
 from feedback.argilla.push import Pushed
@@ -179,6 +180,11 @@ class Jobs:
     def working(self) -> list[Job]:
         return [job for job in list(self._jobs.values()) if job.state == "working"]
 
+    @property
+    def is_ending(self) -> bool:
+        """True once no job begins any more."""
+        return self._closed
+
     def stop(self, run_id: str) -> None:
         """Asks the run's job to end: calls that were sent are waited for and kept."""
         if (job := self.of(run_id)) is not None and job.state == "working":
@@ -319,6 +325,7 @@ class Jobs:
             if (old := self.of(run.id)) is not None and old.state == "working":
                 raise RunError(f"The run '{run.name}' is being worked on. Stop that first, or wait for it.")
             job = self._jobs[run.id] = Job(run.id, what, self.store.runs.counts(run.id), into=into)
+        note("job began", what=what, run=run.id)
         asyncio.run_coroutine_threadsafe(self._begin(self._do(job, work)), self._loop)
         return job
 
@@ -342,6 +349,8 @@ class Jobs:
         except Exception as error:  # whatever it is ends this job alone, and is written down
             log.exception("a job ended with a fault")
             job.state, job.trouble = "failed", failure_text(error)
+        finally:
+            note("job ended", what=job.what, run=job.run, seconds=round(job.seconds, 3), state=job.state)
 
     def close(self, patience: float = 10.0) -> None:
         """Stops all jobs, waits `patience` seconds for what is in flight, then abandons it."""

@@ -16,13 +16,15 @@ import threading
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from app import services
+from app.api_keys import secrets_of_environment
 from app.config import Settings
-from app.errors import DocumentationError, PeopleError, ServiceError
+from app.errors import DocumentationError, PeopleError, ServiceError, StoreError
 from app.file_locks import held, only_one, write_private
 from app.review.argilla import OPEN, signed_in
 from app.services import Say
@@ -32,6 +34,10 @@ from app.web.auto_pull import AutoPull, WebhookRoute
 from app.web.html import fragments
 from app.web.html.markup import markup
 from app.web.jobs import Jobs
+from app.web.operations import log, metrics, readiness
+from app.web.operations.faults import FaultLog
+from app.web.operations.log import note
+from app.web.operations.readiness import Readiness
 from app.web.quick_answers import QuickAnswers
 from app.web.security.access import HEALTH, PERSON, Access, Application, Gate, Headers, UploadRecorder, browser_of
 from app.web.security.entries import ByAddress, ByName, ByProxy, Entry
@@ -53,6 +59,8 @@ RECORD, LOCK = "app.json", "app.lock"
 """In the data folder: where the running app is, and what it holds while it runs."""
 NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 ALONE = Reach()
+SHORTEST_TOKEN = 16
+"""Characters of a token for the metrics: how often one is tried is not limited."""
 MOST_SESSIONS = 50
 """Open pages whose state Gradio keeps, 0.85 MB each; one that was forgotten is given a new one when it asks again."""
 
@@ -80,6 +88,10 @@ def serve(
             services.local(settings).stopping(),
             Store(settings.data) as store,
         ):
+            if 0 < len(settings.metrics_token) < SHORTEST_TOKEN:
+                raise ServiceError(
+                    f"CLAYWRIGHT_METRICS_TOKEN can be guessed: give it {SHORTEST_TOKEN} characters or more, by chance."
+                )
             reach.check(people=store.people.any() or (provider is not None and bool(provider.admins)))
             url, access = reach.own_url(listener.getsockname()[1]), Access(settings.data)
             address = url if provider or store.people.any() else access.address(url)
@@ -96,16 +108,28 @@ def serve(
                 if store.preferences.any():  # a page that ranks responses does not wait for it then
                     comparisons.load()
 
-            write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
-            try:
-                _run(create(state, access, listening, reach, provider), listener, address, reach, say, then)
-            finally:
-                listening.close()
-                monitor.close()
-                jobs.close()
-                store.db.interrupt()
-                state.statistics.close()
-                record.unlink(missing_ok=True)
+            with log.log_to(settings.log, lambda: secrets_of(state, access)):
+                write_private(record, json.dumps({"url": url, "pid": os.getpid()}))
+                note("app began", version=metadata.version("claywright"), team=store.people.any())
+                try:
+                    _run(create(state, access, listening, reach, provider), listener, address, reach, say, then)
+                finally:
+                    listening.close()
+                    monitor.close()
+                    jobs.close()
+                    store.db.interrupt()
+                    state.statistics.close()
+                    record.unlink(missing_ok=True)
+                    note("app ended")
+
+
+def secrets_of(state: AppState, access: Access) -> set[str]:
+    """What the log must not hold: keys that were typed, those of the environment, and what lets people in."""
+    settings = state.settings
+    secrets = {*secrets_of_environment(), *state.ring.all(), settings.argilla_key or "", settings.metrics_token}
+    with contextlib.suppress(StoreError):  # it may be gone, and whoever writes a line can't mend that
+        secrets |= {access.token, access.secret.decode()}
+    return secrets - {""}
 
 
 def _where(record: Path) -> str:
@@ -205,7 +229,9 @@ def create(
     reach: Reach = ALONE,
     provider: Provider | None = None,
 ) -> Application:
-    """The app behind its gate: /healthz, /exports, /numbers, /help, and the page at /; with `listening`, Argilla's webhook."""
+    """The app behind its gate: /healthz, /readyz, /metrics, /exports, /numbers, /help, and the page at /; with `listening`,
+    Argilla's webhook.
+    """
     return gated(routes(state), state, access, listening, reach, provider)
 
 
@@ -230,11 +256,12 @@ def gated(
     def entry() -> Entry:
         return entry_of_a_team if provider or state.store.people.any() else alone
 
-    gate: Any = Gate(UploadRecorder(QuickAnswers(UnderPath(app)), state.uploads, most), entry)
+    inner = UploadRecorder(QuickAnswers(UnderPath(app)), state.uploads, most)
+    gate: Any = Gate(inner, entry, state.settings.metrics_token)
     if provider:
         gate = way_back_kept(gate, access, https=reach.own_url(0).startswith("https:"))
     gate = PublicAddress(TrustedHostMiddleware(gate, allowed_hosts=reach.names), reach)
-    return Headers(WebhookRoute(gate, listening) if listening else gate)
+    return Headers(FaultLog(WebhookRoute(gate, listening) if listening else gate))
 
 
 def routes(state: AppState) -> "FastAPI":
@@ -254,6 +281,9 @@ def routes(state: AppState) -> "FastAPI":
     @app.get(HEALTH)
     def healthz() -> JSONResponse:
         return JSONResponse({"ok": True, "jobs": len(state.jobs.working())})
+
+    readiness.add_route(app, Readiness(state.store, state.jobs))
+    metrics.add_route(app, state)
 
     def seen(request: Request, run: str) -> bool:
         """True where whoever asks may see the run of that id. Alone, what a deleted run left is there still."""

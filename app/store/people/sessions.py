@@ -83,6 +83,15 @@ class Sessions:
         )  # fmt: skip
         return [Session(r["id"][:SHOWN], r["person"], r["created"], r["seen"], r["browser"]) for r in rows]
 
+    def number_of_people(self) -> int:
+        """How many people are signed in."""
+        at = time.time()
+        rows = self.db.all(
+            "SELECT count(DISTINCT person) n FROM sessions JOIN people ON people.name=sessions.person AND blocked=0"
+            " WHERE sessions.created>=? AND seen>=?", at - LASTS, at - IDLE,
+        )  # fmt: skip
+        return int(rows[0]["n"])
+
     def end(self, secret: str, bound_to: str = "") -> None:
         """Ends the session of that secret, if there is one."""
         self.db.write(lambda c: c.execute("DELETE FROM sessions WHERE id=?", (hashed(secret, bound_to),)) and None)

@@ -2,10 +2,11 @@
 
 Where one person works alone, that is who holds the data folder's secret: a file that its owner alone can read. The address that
 is printed at the start carries a token made from it. A browser that comes with that token gets a signed cookie, and every
-request but `/healthz` is checked for it: cookies are shared by all ports of a machine and sent by whoever likes, so that one
-which is not signed says nothing.
+request but `/healthz` and `/readyz` is checked for it: cookies are shared by all ports of a machine and sent by whoever likes, so
+that one which is not signed says nothing. `/metrics` is also for whoever brings the token that was set for it.
 
-Each piece is an ASGI application around the next one: `Headers(Webhook(TrustedHost(Gate(UploadRecorder(QuickAnswers(app))))))`.
+Each piece is an ASGI application around the next one:
+`Headers(FaultLog(Webhook(TrustedHost(Gate(UploadRecorder(QuickAnswers(app)))))))`.
 """
 
 import contextlib
@@ -24,8 +25,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from app.errors import StoreError
 from app.file_locks import exclusively, is_private, write_private
+from app.web.operations.log import note
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from app.web.security.entries import Entry
 
 Scope = MutableMapping[str, Any]
@@ -35,13 +39,15 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 SECRET_FILE = "secret"
 TOKEN = "token"
-HEALTH = "/healthz"
+HEALTH, READY, METRICS = "/healthz", "/readyz", "/metrics"
 DAY = 24 * 3600
 LASTS, SIGNED_ANEW = 30 * DAY, DAY
 """Seconds that a cookie is good for, and after which a visit gets a new one."""
 PERSON = "@"
 """What the name of a browser begins with that belongs to a person: all of theirs have one name, and so the same forms."""
 BROWSER = re.compile(r"[A-Za-z0-9_-]{20,64}")
+READS_METRICS = "reads_metrics"
+"""In the state of a request that came with the token of the metrics."""
 OLD_COOKIE = "claywright_browser"
 """What named a browser before cookies were signed: the name is taken over, so that its forms are found again."""
 NO_STORE = {"Cache-Control": "no-store"}
@@ -65,7 +71,7 @@ DIGITS = re.compile(r"\d{1,15}")
 READ = re.compile(
     r"/(?:config|theme\.css|favicon\.ico)?|/(?:assets|static|svelte)/[^?]+|/argilla/open|/exports/[^/]+/[^/]+"
     r"|/numbers/[^/]+/[^/]+\.(?:csv|xlsx|parquet)|/help/[a-z]{1,20}"
-    r"|/people|/people/log\.csv|/shares/[^/]+|/account"
+    rf"|{METRICS}|/people|/people/log\.csv|/shares/[^/]+|/account"
     r"|/gradio_api/(?:startup-events|app_id|theme\.css|upload_progress|heartbeat/[\w-]{1,64})"
 )
 WRITTEN = re.compile(rf"/gradio_api/run/predict|{UPLOAD}|/people|/shares/[^/]+|/account")
@@ -177,9 +183,10 @@ class Headers:
 class Gate:
     """Lets in whoever an entry knows, checked at every request; shows others how to get in."""
 
-    def __init__(self, app: Application, entry: "Callable[[], Entry]") -> None:
+    def __init__(self, app: Application, entry: "Callable[[], Entry]", metrics_token: str = "") -> None:
         self.app = app
         self.entry = entry
+        self.metrics_token = metrics_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from starlette.datastructures import MutableHeaders
@@ -198,7 +205,11 @@ class Gate:
         if _is_foreign(request.headers):
             await Response(status_code=403)(scope, receive, send)
             return
-        if path == HEALTH:
+        if path in (HEALTH, READY):
+            await self.app(scope, receive, send)
+            return
+        if path == METRICS and self._brings_token(request):
+            scope.setdefault("state", {})[READS_METRICS] = True
             await self.app(scope, receive, send)
             return
         entry = self.entry()
@@ -223,6 +234,18 @@ class Gate:
             await Response(status_code=413)(scope, receive, send)
             return
         await self.app(scope, receive if path == UPLOAD else _bounded(receive), renewed)
+
+    def _brings_token(self, request: "Request") -> bool:
+        """True where whoever asks has the token of the metrics."""
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer":
+            return False
+        brought = hashlib.sha256(token.strip().encode("utf-8", "replace")).digest()
+        wanted = hashlib.sha256(self.metrics_token.encode("utf-8", "replace")).digest()
+        if self.metrics_token and hmac.compare_digest(brought, wanted):
+            return True
+        note("metrics refused", address=request.client.host if request.client else "")
+        return False
 
 
 _NOTHING = re.compile(r"(?!)")
@@ -310,6 +333,11 @@ def browser_of(request: Any) -> str:
     """The browser that asks, as the gate found it. `request` is FastAPI's, or Gradio's around it."""
     inner = getattr(request, "request", None) or request
     return str(inner.scope["state"]["browser"])
+
+
+def is_metrics_reader(request: Any) -> bool:
+    """True for who asked for the metrics with their token, as the gate found it."""
+    return bool(request.scope["state"].get(READS_METRICS))
 
 
 def _is_forwarded(name: bytes) -> bool:

@@ -16,6 +16,7 @@ from app.store.people.people import NAME
 from app.store.store import Store
 from app.web.html import sign_in_pages
 from app.web.html.sign_in_pages import SHORTEST
+from app.web.operations.log import note
 from app.web.security import oidc
 from app.web.security.access import BROWSER, LASTS, NO_STORE, OLD_COOKIE, PERSON, TOKEN, Access
 from app.web.security.passwords import Attempts, fits, hashed, network
@@ -63,6 +64,7 @@ class ByAddress:
         visit = is_visit(request)
         if visit and TOKEN in request.query_params:
             admitted = self.access.admits(request.query_params[TOKEN])
+            note("signed in" if admitted else "sign-in refused", by="address", address=_address(request))
             if admitted or browser:
                 rest = urlencode([pair for pair in request.query_params.multi_items() if pair[0] != TOKEN])
                 response = RedirectResponse(f"./?{rest}" if rest else "./", 303)
@@ -166,9 +168,12 @@ class ByName:
             find = partial(self.store.people.known_as, known.issuer, known.subject, known.name, known.role)
             person = await asyncio.to_thread(find)
         except PeopleError as error:
+            self.refused(request, "provider")
             return HTMLResponse(self._page(str(error)), 403, NO_STORE)
-        signed_in = await self._signed_in(request, person.name, "signed in by the provider", None)
-        return signed_in or HTMLResponse(self._page("You get in no more. Ask an admin."), 403, NO_STORE)
+        if signed_in := await self._signed_in(request, person.name, "signed in by the provider", None):
+            return signed_in
+        self.refused(request, "provider", person.name)
+        return HTMLResponse(self._page("You get in no more. Ask an admin."), 403, NO_STORE)
 
     async def _sign_in(self, request: "Request") -> "Response":
         from starlette.responses import HTMLResponse
@@ -179,14 +184,17 @@ class ByName:
         if not NAME.fullmatch(name):
             return refused
         if wait := self.attempts.wait(_address(request), name):
+            self.refused(request, "too many tries", name)
             return _wait(self._page(_too_many(wait), name), wait)
         kept = self.store.people.password(name)
         async with self._turn(request), self._hashing:
             right = await asyncio.to_thread(fits, password[:LONGEST_PASSWORD], kept)
-        if not right:
-            return refused
-        self.attempts.forgive(_address(request), name)
-        return await self._signed_in(request, name, "signed in", kept) or refused
+        if right:
+            self.attempts.forgive(_address(request), name)
+            if signed_in := await self._signed_in(request, name, "signed in", kept):
+                return signed_in
+        self.refused(request, "password", name)
+        return refused
 
     async def _join(self, request: "Request") -> "Response":
         from starlette.responses import HTMLResponse
@@ -225,11 +233,17 @@ class ByName:
             right = await asyncio.to_thread(fits, form.get("before", "")[:LONGEST_PASSWORD], before)
             kept = await asyncio.to_thread(hashed, password) if right else ""
         if not right:
+            self.refused(request, "password", person)
             return HTMLResponse(sign_in_pages.by_change(person, "That is not your password of now."), 401, NO_STORE)
         self.attempts.forgive(_address(request), person)
         await asyncio.to_thread(self.store.people.set_password, person, kept)
         signed_in = await self._signed_in(request, person, "set a password", kept)
         return signed_in or HTMLResponse(self._page(), 401, NO_STORE)
+
+    def refused(self, request: "Request", by: str, name: str = "") -> None:
+        """Tells the log; a name only where it is somebody's: what else is typed there may be a password."""
+        known = name if self.store.people.known(name) else ""
+        note("sign-in refused", by=by, name=known, address=_address(request))
 
     async def _end(self, request: "Request") -> None:
         """Ends the session that the browser brought along."""
@@ -246,6 +260,7 @@ class ByName:
         if not (secret := await asyncio.to_thread(begin)):
             return None
         await asyncio.to_thread(self.store.action_log.add, name, did, detail=_address(request))
+        note("signed in", by=did, name=name, address=_address(request))
         response = RedirectResponse("./", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(
@@ -280,12 +295,15 @@ class ByProxy:
         if not is_visit(request):
             return Response(status_code=401)
         if not (name := oidc.name_of(named)) or self.store.people.identified(PROXY, named) is not None:
+            self.people.refused(request, "proxy", name)
             return HTMLResponse(sign_in_pages.by_proxy(named), 403, NO_STORE)
         try:
             await asyncio.to_thread(self.store.people.known_as, PROXY, named, name, None)
         except PeopleError:
+            self.people.refused(request, "proxy", name)
             return HTMLResponse(sign_in_pages.by_proxy(named), 403, NO_STORE)
         await asyncio.to_thread(self.store.action_log.add, name, "came by the proxy", detail=_address(request))
+        note("signed in", by="came by the proxy", name=name, address=_address(request))
         return RedirectResponse("./", 303)
 
     def renew(self, request: "Request", response: "Response", browser: str) -> None:

@@ -1,0 +1,1 @@
+"""Looking after the app: its log, whether it is ready, what it counts."""
