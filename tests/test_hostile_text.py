@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 from tests.hostile_answers import LENGTHS, TASKS, answers, ratings_of, rows_of
 
 PUT_TOGETHER = {
+    "app/cli/bundle.py: re.fullmatch": "patterns of the module, on reasons that our own code wrote",
     "feedback/exports/dataset_card.py: re.compile": "our own marks in a card, around escaped names; the names of a card's header",
     "feedback/labeller/ultrafeedback.py: re.match": "a number, escaped, behind characters that are no digits",
     "feedback/exports/writers.py: re.compile": "a file's own name, escaped",

@@ -19,7 +19,7 @@ MAKERS = {"markup", "Markup"}
 ATTRIBUTES = {"attrs", "leads", "_direction", "joined", *MAKERS}
 """Functions that give whole attributes, quoted."""
 REASONS = {
-    "app/web/html/markup.py: Markup(''.join(parts))": "the pieces of a literal, and values that are escaped",
+    "app/web/html/markup.py: Markup(text % tuple(map(_escaped, filled)))": "a literal, and values that are escaped",
     "app/web/html/markup.py: Markup(between.join(map(_escaped, pieces)))": "pieces that are escaped, a literal between them",
     "app/web/html/markup.py: Markup": "asked whether a value is HTML already",
     "app/web/html/markdown.py: Markup(body)": "what our Markdown parser rendered, with no HTML of the text's own",

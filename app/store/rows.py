@@ -276,15 +276,27 @@ class Rows:
         rows = self.db.all(  # found by their ids, put in order here: in the run's order SQLite would read the whole run
             f"SELECT id, unit, position FROM rows WHERE +run=? AND id IN ({marks(row_ids)})", run_id, *row_ids
         )
+        between = "run=? AND (unit, position)>(?, ?) AND (unit, position)<=(?, ?)"
+        places = sorted((row["unit"], row["position"], row["id"]) for row in rows)
         numbers: dict[str, int] = {}
-        number, unit, position = 0, -1, 0
-        for row in sorted(rows, key=lambda row: (row["unit"], row["position"])):  # each counted from the one before it
-            (more,) = self.db.all(
-                "SELECT count(*) n FROM rows WHERE run=? AND (unit, position)>(?, ?) AND (unit, position)<=(?, ?)",
-                run_id, unit, position, row["unit"], row["position"],
-            )  # fmt: skip
-            number, unit, position = number + int(more["n"]), row["unit"], row["position"]
-            numbers[row["id"]] = number
+        number, here = 0, (-1, 0)
+        while places and len(numbers) < len(
+            places
+        ):  # the first is counted, and so is one that lies far behind the one before it
+            *place, name = places[len(numbers)]
+            (more,) = self.db.all(f"SELECT count(*) n FROM rows WHERE {between}", run_id, *here, *place)
+            number, here = number + int(more["n"]), (place[0], place[1])
+            numbers[name] = number
+            if left := places[len(numbers) :]:
+                wanted = {one for _, _, one in left}
+                near = self.db.all(
+                    f"SELECT id, unit, position FROM rows WHERE {between} ORDER BY unit, position LIMIT ?",
+                    run_id, *here, *left[-1][:2], 2 * len(left),
+                )  # fmt: skip
+                for row in near:
+                    number, here = number + 1, (row["unit"], row["position"])
+                    if row["id"] in wanted:
+                        numbers[row["id"]] = number
         return numbers
 
     def all_numbers(self, run_id: str) -> dict[str, int]:

@@ -4,35 +4,31 @@
 of thousands of pieces.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, lru_cache, partial
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
 from string import Formatter
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from markupsafe import Markup, escape
 
 SHORT = 60
 """Characters of a text whose escaped form is remembered."""
-_as_markup = cast(Callable[[str], Markup], partial(str.__new__, Markup))
-"""What `Markup(text)` gives for a text, which asks it first whether it is HTML."""
 
 
 def markup(template: LiteralString, /, *values: object, **named: object) -> Markup:
     """The template with its `{}`, `{name}` and `{name:format}` filled. A hole in an attribute needs quotes around it."""
-    pieces, holes = _parsed(template)
+    text, holes = _parsed(template)
     filled: Sequence[object] = values
     if holes:
         filled = [
             _formatted(named[key] if isinstance(key, str) else values[key], format_spec) for key, format_spec in holes
         ]
-    parts = [*pieces]
-    parts[1::2] = map(_escaped, filled)
-    return _as_markup("".join(parts))
+    return Markup(text % tuple(map(_escaped, filled)))
 
 
 def joined(pieces: Iterable[object], between: LiteralString = "") -> Markup:
     """The pieces one after the other, each of them escaped unless it is HTML."""
-    return _as_markup(between.join(map(_escaped, pieces)))
+    return Markup(between.join(map(_escaped, pieces)))
 
 
 def _escaped(value: object) -> str:
@@ -52,14 +48,14 @@ def _formatted(value: object, format_spec: str) -> object:
 
 
 @cache
-def _parsed(template: str) -> tuple[tuple[str, ...], tuple[tuple[int | str, str], ...]]:
-    """(texts and, between them, empty places for values, (key, format) of each value or nothing where all are `{}`)."""
-    pieces, holes, unnamed = [""], list[tuple[int | str, str]](), 0
-    for text, name, format_spec, _ in Formatter().parse(template):
-        pieces[-1] += text
+def _parsed(template: str) -> tuple[str, tuple[tuple[int | str, str], ...]]:
+    """(the text with %s for each value, (key, format) of each value or nothing where all are `{}`)."""
+    text, holes, unnamed = "", list[tuple[int | str, str]](), 0
+    for literal, name, format_spec, _ in Formatter().parse(template):
+        text += literal.replace("%", "%%")
         if name is not None:
             holes.append((int(name) if name.isdigit() else name or unnamed, format_spec or ""))
-            pieces += ["", ""]
+            text += "%s"
             unnamed += not name
     in_order = [(number, "") for number in range(len(holes))]
-    return tuple(pieces), () if holes == in_order else tuple(holes)
+    return text, () if holes == in_order else tuple(holes)
