@@ -171,6 +171,8 @@ def test_the_proxy_says_who_somebody_is(store: Store, here: Settings) -> None:
     for named in ("", "ann", "ben@evil.example", "---"):
         refused = browser.get("/", headers={**VIA, "x-forwarded-user": named})
         assert refused.status_code == 403 and "do not get in" in refused.text, named
+    out = browser.post("/sign-out", headers={**VIA, "x-forwarded-user": "ben@example.org"})
+    assert out.status_code == 200 and "The proxy in front of Claywright signed you in" in out.text
     store.people.block("ben")
     assert browser.get("/", headers={**VIA, "x-forwarded-user": "ben@example.org"}).status_code == 403
 

@@ -469,7 +469,7 @@ def test_people_see_where_they_are_signed_in_and_end_it(app: Application, store:
     agent = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"}
     assert second.post("/sign-in", data={"name": "ben", "password": PASSWORD}, headers=agent).status_code == 303
     page = ben.get("/account").text
-    assert "Firefox on Linux" in page and "a curator" in page
+    assert "Firefox on Linux" in page and "a curator" in page and "Set another password" in page
     newest = store.sessions.all("ben")[0].id
     of_ann = store.sessions.all("ann")[0].id
     assert "had ended" in ben.post("/account", data={"do": "end", "name": "ann", "session": of_ann}).text

@@ -62,6 +62,17 @@ def by_proxy(named: str) -> str:
     )
 
 
+def out_by_proxy() -> str:
+    """Of somebody whom the proxy in front signed in, and who wants to be signed out."""
+    return _page(
+        "Signing out",
+        markup(
+            "<h1>You are signed in elsewhere</h1><p>The proxy in front of Claywright signed you in, and signs you out. Close the"
+            ' browser, or sign out where you signed in. <a href="./">Back</a></p>'
+        ),
+    )
+
+
 def by_link(secret: str, person: str, trouble: str = "") -> str:
     """Of a link that lets a person set a password."""
     return _page(

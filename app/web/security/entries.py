@@ -290,6 +290,8 @@ class ByProxy:
 
         if (named := _named(request)) is None:
             return await self.people.answer(request, browser)
+        if (request.method, request.url.path) == ("POST", "/sign-out"):
+            return HTMLResponse(sign_in_pages.out_by_proxy(), headers=NO_STORE)
         if browser:
             return None
         if not is_visit(request):

@@ -48,10 +48,12 @@ def _page(own: AppState, came: Markup) -> Markup:
         raise PeopleError("You work alone here, without signing in.")
     return markup(
         '<p><a href="./">Back to the runs</a></p><h1>{name}</h1>{came}<p>You are {role} here.</p><h2>Where you are signed in</h2>'
-        '{sessions}<p>A session ends by itself after 7 days without use. <a href="password">Set another password</a>: that ends'
-        " all the others.</p>",
+        "{sessions}<p>A session ends by itself after 7 days without use.{password}</p>",
         name=own.person.name,
         role="an admin" if own.person.is_admin else "a curator",
         came=came,
+        password=Markup(' <a href="password">Set another password</a>: that ends all the others.')
+        if own.person.has_password
+        else Markup(),
         sessions=sessions.listed(own.store.sessions.all(own.person.name), "account"),
     )
