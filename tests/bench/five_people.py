@@ -26,6 +26,8 @@ from tests.servers import FakeOpenAI
 PASSWORD = "a long enough one"
 NAMES = ("ann", "ben", "cem", "dia", "eva")
 LATENCY, CONCURRENCY, ROWS = 0.2, 10, 60_000
+ENVIRONMENT = {"ARGILLA_API_URL": NOBODY, "ARGILLA_API_KEY": "key", "CLAYWRIGHT_PRIVATE_ENDPOINTS": "127.0.0.1"}
+"""The stand-in for a model runs on this machine, where only admins may send calls otherwise."""
 PAGES = ("Models", "Rate", "Review", "Insights", "Export", "Generate")
 
 
@@ -77,7 +79,7 @@ def main(minutes: float) -> None:
         sync_playwright() as playwright,
     ):
         data = Path(folder) / "data"
-        app = App(data, {"ARGILLA_API_URL": NOBODY, "ARGILLA_API_KEY": "key"}).start()
+        app = App(data, ENVIRONMENT).start()
         process = app.process.pid if app.process else 0
         wrong: list[str] = []
         try:
