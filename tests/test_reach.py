@@ -80,6 +80,7 @@ def joined(app: Application, store: Store, name: str = "ann") -> TestClient:
         (Reach(url="data.example.org", proxies=("10.0.0.2",)), True, "looks like https://"),
         (Reach(url="ftp://x", proxies=("10.0.0.2",)), True, "looks like https://"),
         (Reach(url="https://a:b@x", proxies=("10.0.0.2",)), True, "looks like https://"),
+        (Reach(url="https://[", proxies=("10.0.0.2",)), True, "looks like https://"),
         (Reach("192.168.1.5", certificate=Path("/no/cert")), True, "both --tls-cert and --tls-key"),
         (Reach("192.168.1.5", certificate=Path("/no/cert"), key=Path("/no/key")), True, "There is no file /no/cert"),
     ],
@@ -89,14 +90,22 @@ def test_no_start_where_strangers_would_get_in_or_listen(reach: Reach, people: b
         reach.check(people=people)
 
 
+def test_a_file_that_is_no_certificate_or_goes_with_another_key_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (cert, key), (_, another) = certificate(tmp_path), certificate(tmp_path / "other")
+    (empty := tmp_path / "empty").write_text("")
+    for files in ((empty, empty), (cert, empty), (cert, another), (key, cert)):
+        with pytest.raises(ServiceError, match="are no certificate with its key, as PEM"):
+            Reach("192.168.1.5", certificate=files[0], key=files[1]).check(people=True)
+
+
 def test_where_it_starts(tmp_path: Path) -> None:
-    pem = tmp_path / "pem"
-    pem.write_text("")
+    cert, key = certificate(tmp_path)
     Reach().check(people=False)
     Reach("localhost").check(people=False)
     BEHIND.check(people=True)
-    Reach("192.168.1.5", certificate=pem, key=pem).check(people=True)
-    assert Reach("192.168.1.5", certificate=pem, key=pem).own_url(7860) == "https://192.168.1.5:7860"
+    Reach("192.168.1.5", certificate=cert, key=key).check(people=True)
+    assert Reach("192.168.1.5", certificate=cert, key=key).own_url(7860) == "https://192.168.1.5:7860"
     assert Reach("fd00::1").own_url(1) == "http://[fd00::1]:1" and BEHIND.own_url(1) == PUBLIC
     assert Reach("0.0.0.0", "https://x.org").names == ["127.0.0.1", "localhost", "x.org"]
 

@@ -44,7 +44,8 @@ VARIABLES = (
     "ARGILLA_API_KEY", "ARGILLA_API_URL", "ARGILLA_WORKSPACE", "CLAYWRIGHT_DATA", "CLAYWRIGHT_HOST",
     "CLAYWRIGHT_METRICS_TOKEN", "CLAYWRIGHT_OIDC_ADMINS", "CLAYWRIGHT_OIDC_CLIENT_ID", "CLAYWRIGHT_OIDC_CLIENT_SECRET",
     "CLAYWRIGHT_OIDC_GROUPS", "CLAYWRIGHT_OIDC_GROUPS_CLAIM", "CLAYWRIGHT_OIDC_ISSUER", "CLAYWRIGHT_OIDC_SCOPE",
-    "CLAYWRIGHT_OIDC_TITLE", "CLAYWRIGHT_OWNER", "CLAYWRIGHT_SHARED_KEYS", "CLAYWRIGHT_TLS_CERT", "CLAYWRIGHT_TLS_KEY",
+    "CLAYWRIGHT_OIDC_TITLE", "CLAYWRIGHT_OWNER", "CLAYWRIGHT_PRIVATE_ENDPOINTS",
+    "CLAYWRIGHT_SHARED_KEYS", "CLAYWRIGHT_TLS_CERT", "CLAYWRIGHT_TLS_KEY",
     "CLAYWRIGHT_TRUSTED_PROXIES", "CLAYWRIGHT_URL", "CLAYWRIGHT_USER_HEADER", "CLAYWRIGHT_WEBHOOK",
 )  # fmt: skip
 """Of which it is told whether they are set, and no more."""
@@ -54,6 +55,7 @@ REASONS = (
     (r"only \d+ of \d+ rows: too many draws were dropped", "too many draws were dropped"),
     (r"(?:shards that are not merged|the shards gave)\b.*", "shards"),
     (r"The budget of .* is used up: .*", "budget"),
+    (r"No tokens are left\. .*|The runs of .* may hold .* rows together\. .*", "a limit of the run's owner"),
 )
 """(what a run's reason looks like, what is told of it)."""
 STATUS = re.compile(r"\(([45]\d\d): ")

@@ -52,8 +52,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if settings.argilla_url or services.local(settings).find(services.ARGILLA):
         yield _argilla(settings)
     keys = [name for name, preset in PRESETS.items() if preset.key_env and os.environ.get(preset.key_env)]
-    found = f"found for {', '.join(keys)}" if keys else "none in the environment (the built-in model needs none)"
-    yield Finding("keys", True, found, f"keys: {found}")
+    held = f"found for {', '.join(keys)}" if keys else "none in the environment (the built-in model needs none)"
+    yield Finding("keys", True, held, f"keys: {held}")
 
 
 def examine_cluster(named: str) -> Iterator[Finding]:
@@ -121,11 +121,11 @@ def _libgomp() -> Finding:
 def _service(service: services.Service, settings: Settings) -> Finding:
     running = services.local(settings).find(service)
     if running:
-        words = f"runs at {running.url} (process {running.pid})"
-        return Finding(service.title, True, words, f"{service.title}: runs")
+        where = f"runs at {running.url} (process {running.pid})"
+        return Finding(service.title, True, where, f"{service.title}: runs")
     installed = any(settings.services.glob(f"{service.name}-*/ready"))
-    words = "installed, starts when needed" if installed else "is installed when first needed"
-    return Finding(service.title, True, words, f"{service.title}: {words}")
+    state = "installed, starts when needed" if installed else "is installed when first needed"
+    return Finding(service.title, True, state, f"{service.title}: {state}")
 
 
 def _argilla(settings: Settings) -> Finding:

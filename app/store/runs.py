@@ -161,10 +161,10 @@ class Runs:
 
     def of_row(self, row_id: str) -> Run:
         """The run that a row belongs to. Raises RunError where there is no such row."""
-        found = self._found("AND id=(SELECT run FROM rows WHERE rows.id=?)", row_id)
-        if not found:
+        runs = self._found("AND id=(SELECT run FROM rows WHERE rows.id=?)", row_id)
+        if not runs:
             raise RunError(f"There is no row '{row_id}'.")
-        return found[0]
+        return runs[0]
 
     def all(self) -> list[Run]:
         return self._found("ORDER BY created DESC, rowid DESC")

@@ -8,7 +8,7 @@ import contextlib
 import json
 import math
 import re
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -592,12 +592,12 @@ class _Values:
 
 def _part_again(cls: type[T], values: Mapping[str, Any], section: str) -> T:
     """The same as `_part`, for small parts that each glance asks for: what came of the last ones is remembered."""
-    return cast(T, _remembered_part(cast(Hashable, cls), _Values(repr(values), values), section))
+    return cast(T, _remembered_part(cast(Any, cls), _Values(repr(values), values), section))
 
 
 @lru_cache(maxsize=128)
-def _remembered_part(cls: Hashable, values: _Values, section: str) -> object:
-    return _part(cast(type, cls), values.values, section)
+def _remembered_part(cls: Any, values: _Values, section: str) -> Any:
+    return _part(cls, values.values, section)
 
 
 def _of_another_kind(cls: type, error: SettingsError) -> str:

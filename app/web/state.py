@@ -251,7 +251,7 @@ class AppState:
             return self.ring.of(browser)
         return self.ring.of(browser, shared_variables(), private_endpoints())
 
-    def to_the_hub(self) -> None:
+    def check_hub_token(self) -> None:
         """Raises PeopleError for a person who may not use the token with which this machine is known to the Hub."""
         if not self.administers and HUB_TOKEN not in shared_variables():
             raise PeopleError(
@@ -280,7 +280,7 @@ class AppState:
 
             try:
                 if get_token():
-                    self.to_the_hub()
+                    self.check_hub_token()
             except PeopleError as error:
                 raise FormError("inputs", str(error)) from error
 

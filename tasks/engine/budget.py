@@ -12,6 +12,8 @@ from typing import ClassVar
 from tasks.errors import BudgetSpent, SettingsError
 from tasks.settings import setting
 
+RAISE = "Raise the budget to go on."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
@@ -61,8 +63,8 @@ class Account:
         cost: Callable[[str, int, int], float] = lambda *_: 0.0,
         advice: str = "",
     ) -> None:
-        self.advice = advice or "Raise the budget to go on."
-        """What to do where nothing is left."""
+        self._advice = advice
+        """What to do where no tokens are left, unless that is to raise the budget."""
         self.budget = budget
         self.used = used
         self._cost = cost
@@ -114,9 +116,9 @@ class Account:
         if self.budget.tokens is not None and self.used.tokens + most.tokens > self.budget.tokens:
             return (
                 f"The budget of {self.budget.tokens:,} tokens is used up: {self.used.tokens:,} were used, and the next call"
-                f" may take {most.tokens:,}. What was made is kept. {self.advice}"
+                f" may take {most.tokens:,}. What was made is kept. {self._advice or RAISE}"
             )
         return (
             f"The budget of ${self.budget.dollars:,.2f} is used up: ${self.used.dollars:,.2f} was spent, and the next call"
-            f" may cost ${most.dollars:,.4f}. What was made is kept. {self.advice}"
+            f" may cost ${most.dollars:,.4f}. What was made is kept. {RAISE}"
         )

@@ -34,8 +34,8 @@ class PersonalLimits:
 
     def of(self, person: str) -> Limits:
         """Those that hold for a person; none for whoever is none of the team."""
-        known = "SELECT what, value FROM limits WHERE person IN ('', ?1) AND EXISTS(SELECT 1 FROM people WHERE name=?1)"
-        return Limits(**{row["what"]: row["value"] for row in self.db.all(f"{known} ORDER BY person", person)})
+        query = "SELECT what, value FROM limits WHERE person IN ('', ?1) AND EXISTS(SELECT 1 FROM people WHERE name=?1)"
+        return Limits(**{row["what"]: row["value"] for row in self.db.all(f"{query} ORDER BY person", person)})
 
     def own(self, person: str) -> Limits:
         """Those that were set for a person, or EVERYBODY."""
@@ -54,14 +54,14 @@ class PersonalLimits:
 
     def rows_of(self, owner: str, but: str = "") -> int:
         """How many rows the runs of an owner hold, `but` for one run."""
-        asked = "SELECT coalesce(sum(answered), 0) n FROM counted JOIN runs ON runs.id=run WHERE owner=? AND run<>?"
-        return int(self.db.all(asked, owner, but)[0]["n"])
+        query = "SELECT coalesce(sum(answered), 0) n FROM counted JOIN runs ON runs.id=run WHERE owner=? AND run<>?"
+        return int(self.db.all(query, owner, but)[0]["n"])
 
     def tokens_of(self, owner: str, now: datetime | None = None) -> int:
         """How many tokens work on the runs of an owner took within the last 30 days."""
         since = ((now or datetime.now(UTC)) - timedelta(days=DAYS)).isoformat(timespec="milliseconds")
-        asked = (
+        query = (
             "SELECT coalesce(sum(prompt_tokens+completion_tokens), 0) n FROM workings JOIN runs ON runs.id=run"
             " WHERE owner=? AND workings.created>=?"
         )
-        return int(self.db.all(asked, owner, since)[0]["n"])
+        return int(self.db.all(query, owner, since)[0]["n"])

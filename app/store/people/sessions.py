@@ -1,6 +1,7 @@
 """Sessions of people who signed in, and the links that let somebody set a password once. Only hashes of their secrets are kept."""
 
 import hashlib
+import hmac
 import secrets
 import sqlite3
 import time
@@ -30,8 +31,9 @@ class Session:
 
 
 def hashed(secret: str, bound_to: str = "") -> str:
-    """What is kept of a secret that has 256 random bits: no slow hash is needed for such a one."""
-    return hashlib.sha256(f"{secret} {bound_to}".rstrip().encode("utf-8", "replace")).hexdigest()
+    """What is kept of a secret that has 256 random bits, and of what it is bound to: no slow hash is needed for such a one."""
+    content = secret.encode("utf-8", "replace")
+    return (hmac.new(bound_to.encode(), content, "sha256") if bound_to else hashlib.sha256(content)).hexdigest()
 
 
 class Sessions:
@@ -63,15 +65,15 @@ class Sessions:
         """Who is signed in by it; "" where that session never was or has ended, or the person is blocked."""
         if not secret:
             return ""
-        at, known = time.time(), hashed(secret, bound_to)
+        at, session = time.time(), hashed(secret, bound_to)
         rows = self.db.all(
             "SELECT person, seen FROM sessions JOIN people ON people.name=sessions.person AND blocked=0"
-            " WHERE id=? AND sessions.created>=? AND seen>=?", known, at - LASTS, at - IDLE,
+            " WHERE id=? AND sessions.created>=? AND seen>=?", session, at - LASTS, at - IDLE,
         )  # fmt: skip
         if not rows:
             return ""
         if at - rows[0]["seen"] > SEEN_ANEW:
-            self.db.write_later(lambda c: c.execute("UPDATE sessions SET seen=? WHERE id=?", (at, known)))
+            self.db.write_later(lambda c: c.execute("UPDATE sessions SET seen=? WHERE id=?", (at, session)))
         return str(rows[0]["person"])
 
     def all(self, person: str = "") -> list[Session]:

@@ -39,7 +39,7 @@ def _escaped(value: object) -> str:
 
 @lru_cache(maxsize=4096)
 def _escaped_short(text: str) -> str:
-    """Most of what a page is made of are the same few words: classes, labels, names."""
+    """Most of what a page is made of are the same few texts: classes, labels, names."""
     return escape(text)
 
 

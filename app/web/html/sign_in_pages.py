@@ -99,7 +99,7 @@ def by_change(person: str, trouble: str = "") -> str:
         markup(
             "<h1>Another password</h1>{alert}<p>{shortest} characters or more. It signs you out everywhere else.</p>"
             '<form action="password" method="post"><input type="hidden" name="username" autocomplete="username"'
-            ' value="{person}"><label for="before">The one of now</label><input id="before" name="before" type="password"'
+            ' value="{person}"><label for="before">Current password</label><input id="before" name="before" type="password"'
             ' autocomplete="current-password" required><label for="password">New password</label><input id="password"'
             ' name="password" type="password" autocomplete="new-password" minlength="{shortest}" required><label for="again">Once'
             ' more</label><input id="again" name="again" type="password" autocomplete="new-password" required>'

@@ -324,7 +324,7 @@ def export(act: Act) -> Done:
     if kind == HUB:
         if not to.hub:
             raise FormError("hub", "Name the dataset on the Hub: owner/name.")
-        act.state.to_the_hub()
+        act.state.check_hub_token()
         act.state.jobs.publish(run, to)
         return Done()
     if kind == ARGILLA:

@@ -6,7 +6,7 @@ request but `/healthz` and `/readyz` is checked for it: cookies are shared by al
 that one which is not signed says nothing. `/metrics` is also for whoever brings the token that was set for it.
 
 Each piece is an ASGI application around the next one:
-`Headers(FaultLog(Webhook(TrustedHost(Gate(UploadRecorder(QuickAnswers(app)))))))`.
+`Headers(FaultLog(Webhook(PublicAddress(TrustedHost(Gate(UploadRecorder(QuickAnswers(UnderPath(app)))))))))`.
 """
 
 import contextlib

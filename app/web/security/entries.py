@@ -234,7 +234,7 @@ class ByName:
             kept = await asyncio.to_thread(hashed, password) if right else ""
         if not right:
             self.refused(request, "password", person)
-            return HTMLResponse(sign_in_pages.by_change(person, "That is not your password of now."), 401, NO_STORE)
+            return HTMLResponse(sign_in_pages.by_change(person, "That is not your current password."), 401, NO_STORE)
         self.attempts.forgive(_address(request), person)
         await asyncio.to_thread(self.store.people.set_password, person, kept)
         signed_in = await self._signed_in(request, person, "set a password", kept)

@@ -3,10 +3,11 @@
 The protocol is Authlib's: discovery, state, nonce, PKCE, the check of the signed token.
 """
 
+import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +93,13 @@ class SignIn:
 
     async def start(self, request: "Request", back: str) -> "Response":
         """Leads the browser to the provider. Raises PeopleError where that can't be reached."""
-        with _told(self.provider):
+        with _translated(self.provider):
             response: Response = await self._opened().authorize_redirect(request, back)
         return response
 
     async def finish(self, request: "Request") -> SignedIn:
         """Who comes back. Raises PeopleError for whoever may not get in, and where the answer is not good."""
-        with _told(self.provider):
+        with _translated(self.provider):
             token = await self._opened().authorize_access_token(request)
         return signed_in(self.provider, token.get("userinfo") or {})
 
@@ -118,27 +119,19 @@ class SignIn:
         return self._client
 
 
-class _told:  # noqa: N801 - read as a word
+@contextlib.contextmanager
+def _translated(provider: Provider) -> Iterator[None]:
     """What goes wrong between the app and the provider, as a sentence without the answer's texts."""
+    import httpx2
+    from authlib.common.errors import AuthlibBaseError
+    from joserfc.errors import JoseError
 
-    def __init__(self, known: Provider) -> None:
-        self.known = known
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is None or isinstance(error, PeopleError) or not isinstance(error, Exception):
-            return
-        import httpx2
-        from authlib.common.errors import AuthlibBaseError
-
-        if isinstance(error, httpx2.HTTPError):
-            raise PeopleError(f"{self.known.issuer} does not answer. Try again, or ask an admin.") from error
-        if isinstance(error, AuthlibBaseError | ValueError | KeyError):
-            raise PeopleError(
-                "That sign-in was not good any more, or was not begun here. Begin it once more."
-            ) from error
+    try:
+        yield
+    except httpx2.HTTPError as error:
+        raise PeopleError(f"{provider.issuer} does not answer. Try again, or ask an admin.") from error
+    except (AuthlibBaseError, JoseError, ValueError, KeyError) as error:
+        raise PeopleError("That sign-in was not good any more, or was not begun here. Begin it once more.") from error
 
 
 def way_back_kept(app: Application, access: Access, *, https: bool) -> Application:

@@ -4,10 +4,11 @@ Alone it is this machine's own address. Any other wants people who sign in, and 
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+import ssl
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from app.errors import ServiceError
@@ -68,10 +69,7 @@ class Reach:
 
     def check(self, *, people: bool) -> None:
         """Raises ServiceError for what does not go together, or would let strangers in. `people`: somebody can sign in."""
-        address = urlsplit(self.url)
-        if self.url and (
-            address.scheme not in ("http", "https") or not address.hostname or address.query or address.username
-        ):
+        if self.url and not _is_address(self.url):
             raise ServiceError(
                 f"The address of the app looks like https://data.example.org/claywright, not like {self.url}."
             )
@@ -80,6 +78,16 @@ class Reach:
         for file in filter(None, (self.certificate, self.key)):
             if not file.is_file():
                 raise ServiceError(f"There is no file {file}.")
+        if self.certificate:
+            try:
+                ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(
+                    self.certificate, self.key, password=""
+                )
+            except (ssl.SSLError, OSError) as error:
+                raise ServiceError(
+                    f"{self.certificate} and {self.key} are no certificate with its key, as PEM and without a password"
+                    f" ({error.strerror or error})."
+                ) from error
         if self.networks and not self.url:
             raise ServiceError("Behind a proxy the app has to know its address: name it with --url.")
         if self.user_header and not self.networks:
@@ -104,6 +112,15 @@ class Reach:
             )
 
 
+def _is_address(url: str) -> bool:
+    """True for what people can open: http or https, a host, perhaps a path."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.query and not parts.username
+
+
 class PublicAddress:
     """`app` as people's address shows it: what a stated proxy says of a request is believed, and of nobody else.
 
@@ -119,8 +136,7 @@ class PublicAddress:
         self.prefix = public.path.rstrip("/")
         self._host, self._scheme = public.netloc.encode(), public.scheme
         self._named_by = reach.user_header.lower().encode()
-        forwarded: Callable[..., Awaitable[None]] = ProxyHeadersMiddleware(self._forwarded, list(reach.proxies))  # type: ignore[arg-type]
-        self._with_client = forwarded
+        self._with_client: Any = ProxyHeadersMiddleware(cast(Any, self._forwarded), list(reach.proxies))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -47,8 +47,8 @@ class PublicOnly:
 
     def check(self, address: str, host: str) -> None:
         """Raises EndpointRefused for an IP address that is not for everybody."""
-        found = ipaddress.ip_address(address.partition("%")[0])
-        if not is_public(found) and not any(found in network for network in self.networks):
+        number = ipaddress.ip_address(address.partition("%")[0])
+        if not is_public(number) and not any(number in network for network in self.networks):
             raise EndpointRefused(
                 f"{host} lies on this server or in its own network, where only admins may send calls. Ask one, or choose another"
                 " address."
@@ -57,8 +57,8 @@ class PublicOnly:
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of a host. Raises EndpointRefused where one of them is not for everybody, OSError where it has none."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+        resolved = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = list(dict.fromkeys(str(each[4][0]) for each in resolved))
         if not self.lets(host, port):
             for address in addresses:
                 self.check(address, host)
@@ -87,10 +87,10 @@ def resolver(guard: PublicOnly) -> "AbstractResolver":
 
     class Guarded(ThreadedResolver):
         async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:
-            found = await super().resolve(host, port, family)
+            resolved = await super().resolve(host, port, family)
             if not guard.lets(host, port):
-                for each in found:
+                for each in resolved:
                     guard.check(each["host"], host)
-            return found
+            return resolved
 
     return Guarded()
