@@ -56,6 +56,7 @@ def test_imports_go_one_way(package: str) -> None:
 
 
 ROOMS = (
+    ("app.deploy",),
     ("app.web", "app.cli", "app.api"),
     ("app.workflow",),
     ("app.runs", "app.review"),
