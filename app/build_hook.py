@@ -17,6 +17,8 @@ PACKAGES = ("app", "tasks", "feedback")
 OWN_IMPORT = re.compile(rf"^(\s*from )({'|'.join(PACKAGES)})(?=[.\s])", re.MULTILINE)
 BARE_IMPORT = re.compile(rf"^\s*import ({'|'.join(PACKAGES)})\b", re.MULTILINE)
 NOT_SHIPPED = {"build_hook.py", "launch.py", "py.typed", "README.md"}
+CODE_ONLY = ("app", "deploy")
+"""A folder whose other files are for a checkout, and may lie beside somebody's passwords."""
 
 
 class WheelHook(BuildHookInterface[Any]):
@@ -31,7 +33,7 @@ class WheelHook(BuildHookInterface[Any]):
         self.staged = Path(tempfile.mkdtemp(prefix="claywright-wheel-"))
         for package in PACKAGES:
             for path in sorted((root / package).rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts and path.name not in NOT_SHIPPED:
+                if path.is_file() and _is_shipped(path.relative_to(root)):
                     self._stage(path, path.relative_to(root))
         self._stage(root / "app/launch.py", Path("__init__.py"))
         self._stage(root / "app/py.typed", Path("py.typed"))
@@ -53,3 +55,9 @@ class WheelHook(BuildHookInterface[Any]):
                 f"{target}: write 'from {bare[1]}... import ...', a wheel can't rename '{bare[0].strip()}'"
             )
         destination.write_text(OWN_IMPORT.sub(r"\1claywright.\2", text), encoding="utf-8")
+
+
+def _is_shipped(path: Path) -> bool:
+    if "__pycache__" in path.parts or path.name in NOT_SHIPPED:
+        return False
+    return path.suffix == ".py" or path.parts[: len(CODE_ONLY)] != CODE_ONLY

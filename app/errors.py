@@ -6,6 +6,7 @@ ClaywrightError (tasks.errors)
 ├── PeopleError                nobody of that name, or what a person may not do
 ├── PageError                  the page sent something that it can't have
 ├── ServiceError               a local service that does not install or start
+├── BackupError                a backup on the Hub that can't be made or used
 └── DocumentationError         no document of that name
 """
 
@@ -33,6 +34,10 @@ class PageError(ClaywrightError):
 
 class ServiceError(ClaywrightError):
     """A local service could not be installed or started."""
+
+
+class BackupError(ClaywrightError):
+    """A backup on the Hub can't be made, found or used."""
 
 
 class DocumentationError(ClaywrightError):

@@ -10,6 +10,7 @@ README = ROOT / "README.md"
 TOPICS = [docs.FOLDER / f"{topic}.md" for topic in docs.TOPICS]
 DEVELOPERS = [
     ROOT / "app/README.md",
+    ROOT / "app/deploy/README.md",
     ROOT / "feedback/README.md",
     ROOT / "tasks/README.md",
     ROOT / "tests/README.md",

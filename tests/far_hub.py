@@ -1,6 +1,6 @@
 """A stand-in for the Hugging Face Hub: its HTTP API for datasets, in a thread, as the `huggingface_hub` client uses it.
 
-Create, info, preupload, LFS batch, upload and verify, commit (NDJSON, with a parent), resolve. Repositories are kept in
+Create, info, preupload, LFS batch, upload and verify, commit (NDJSON, with a parent), resolve, squash. Repositories are kept in
 memory, each commit whole, so that a test can look at what was there after any of them.
 """
 
@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -34,10 +34,15 @@ class Repository:
     def files(self) -> dict[str, bytes]:
         return self.commits[self.head]
 
-    def commit(self, changes: dict[str, bytes]) -> str:
+    def commit(self, changes: dict[str, bytes], deleted: Collection[str] = ()) -> str:
         name = hashlib.sha1(f"{self.head}{sorted(changes)}{len(self.commits)}".encode()).hexdigest()
-        self.commits[name] = {**self.files, **changes}
+        self.commits[name] = {path: content for path, content in self.files.items() if path not in deleted} | changes
         return name
+
+    def squash(self) -> None:
+        """One commit with what is there now, and none before it."""
+        files = self.files
+        self.commits = {hashlib.sha1(f"squashed {self.head}".encode()).hexdigest(): files}
 
 
 Fault = Callable[[str, str, int], int | str | None]
@@ -99,6 +104,9 @@ class FakeHub:
             return 200, {"transfer": "basic", "objects": [self._action(one) for one in json.loads(body)["objects"]]}, {}
         if place.startswith("/commit/"):
             return self._commit(found[1], repo, [json.loads(line) for line in body.splitlines()])
+        if place == "/super-squash/main":
+            repo.squash()
+            return 200, {}, {}
         return _no(404, "There is no such path")
 
     def _create(self, wanted: dict[str, Any], token: str) -> tuple[int, Any, dict[str, str]]:
@@ -123,17 +131,24 @@ class FakeHub:
         if header["value"].get("parentCommit", repo.head) != repo.head:
             return _no(412, "A commit has happened since. Please refresh and try again.")
         changes = {}
+        deleted = {one["value"]["path"] for one in files if one["key"] == "deletedFile"}
         for one in files:
             value = one["value"]
+            if one["key"] == "deletedFile":
+                continue
             changes[value["path"]] = (
                 base64.b64decode(value["content"]) if one["key"] == "file" else self.blobs[value["oid"]]
             )
-        name = repo.commit(changes)
+        name = repo.commit(changes, deleted)
         return 200, {"commitUrl": f"{self.url}/datasets/{where}/commit/{name}", "commitOid": name}, {}
 
 
 def _way(path: str) -> dict[str, Any]:
-    return {"path": path, "uploadMode": "lfs" if path.endswith(".parquet") else "regular", "shouldIgnore": False}
+    return {
+        "path": path,
+        "uploadMode": "lfs" if path.endswith((".parquet", ".tar")) else "regular",
+        "shouldIgnore": False,
+    }
 
 
 def _no(status: int, words: str, code: str = "") -> tuple[int, Any, dict[str, str]]:

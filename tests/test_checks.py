@@ -1,15 +1,17 @@
 """All kinds of checks: each has its cases, ends in time whatever a response is, and says why in one line."""
 
 import dataclasses
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 import pytest
 
-from feedback.checks import check_kinds
+from feedback.checks import check_kinds, sql_code
 from feedback.checks.base import LONGEST_RESPONSE, NOT_SETTINGS, Check, CheckResult, identity_of
 from feedback.checks.code_blocks import blocks, code_of, without_code
 from tasks.errors import SettingsError
+from tasks.text import bounded
 from tasks.text.bounded import OutOfTime, time_limit
 from tasks.types import Response, Row
 from tests import hostile_checks
@@ -35,7 +37,12 @@ def test_each_kind_says_what_it_is(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "settings"), [(k, s) for k, many in hostile_checks.SETTINGS.items() for s in many])
-def test_every_hostile_response_gets_a_verdict(kind: str, settings: dict[str, Any]) -> None:
+def test_every_hostile_response_gets_a_verdict(
+    kind: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what is not through after its time is not through after a fifth of it; with the whole: tests/bench/checks.py
+    monkeypatch.setattr(bounded, "search", partial(bounded.search, seconds=bounded.PATTERN_SECONDS / 5))
+    monkeypatch.setattr(sql_code, "time_limit", partial(time_limit, seconds=bounded.SECONDS / 5))
     built = check(kind, **settings)
     for name, text in TEXTS.items():
         result = built.result(ROW, Response(text[:100_000], "m"))  # the whole of them: tests/bench/checks.py

@@ -40,6 +40,8 @@ def test_only_claywright_is_installed(installed: Path) -> None:
     ):  # fmt: skip
         assert (installed / "claywright" / file).is_file()
     assert not list((installed / "claywright").rglob("README.md"))
+    deploy = {path.name for path in (installed / "claywright/app/deploy").iterdir()}
+    assert deploy == {"__init__.py", "hub_backup.py"}  # what else lies there, as passwords in a .env, is nobody's
 
 
 @pytest.mark.parametrize("order", ["ours first", "theirs first"])
