@@ -12,11 +12,11 @@ quick:
 
 # all tests, or those given: just test tests/test_magpie.py
 test *paths:
-    uv run pytest -n 3 --dist worksteal {{ paths }}
+    uv run pytest -n 4 --dist worksteal {{ paths }}
 
 # the tests in a browser
 test-browser:
-    uv run pytest -n 3 --dist worksteal tests/test_browser_*.py
+    uv run pytest -n 4 --dist worksteal tests/test_browser_*.py
 
 types:
     uv run mypy
