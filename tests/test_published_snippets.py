@@ -4,11 +4,12 @@ They are those of the documentation of distilabel (Apache-2.0), of the pages tha
 (Apache-2.0); the columns are asserted as those pages have them.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claywright import ScriptedLLM
+from claywright import LocalLLM, ScriptedLLM
 
 from app import services
 from app.config import Settings
@@ -33,6 +34,7 @@ def test_instruction_response_pipeline(
     services_data: Settings, local_model: services.Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAYWRIGHT_DATA", str(services_data.data))
+    monkeypatch.setattr("app.api.pipeline.LocalLLM", partial(LocalLLM, max_new_tokens=80))  # else answers of a minute
     from claywright import InstructionResponsePipeline
 
     pipeline = InstructionResponsePipeline()
