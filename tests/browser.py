@@ -1,6 +1,7 @@
 """Driving the app as a person does: the installed command in a process of its own, Debian's chromium in front of it."""
 
 import contextlib
+import json
 import math
 import os
 import re
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Request, expect
 
+from app.web.html import language
 from tests.conftest import claywright
 
 CHROMIUM = "/usr/bin/chromium"
@@ -39,6 +41,8 @@ AT_ONCE = """([where, text]) => {
   });
   watch.observe(document.body, { childList: true, subtree: true, attributes: true });
 }"""
+GERMAN: dict[str, str] = json.loads(language.WORDS.read_text(encoding="utf-8"))
+"""What the page says in German, by its English."""
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 ADDRESSES: dict[str, str] = {}
 """The address that lets a browser in, as the app printed it, by the app's URL."""
@@ -116,6 +120,8 @@ class Person:
     """What the page's own console had to complain about."""
     asked: set[Request] = field(default_factory=set)
     """The questions of its pages to the app that are not answered yet."""
+    words: Mapping[str, str] = field(default_factory=dict)
+    """What the page says in its language in place of English."""
     heard: float = -math.inf
     """When the last of them was answered, by the monotonic clock in seconds: the page may still be showing that."""
 
@@ -136,6 +142,7 @@ class Person:
         expect(self.page.locator("[data-run]")).to_have_attribute("data-run", "")
 
     def tab(self, name: str) -> None:
+        name = self.words.get(name, name)
         self.page.get_by_role("tab", name=name, exact=True).click()
         expect(self.page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
@@ -223,7 +230,8 @@ def person(browser: Browser, **options: Any) -> Iterator[Person]:
     page = context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    somebody = Person(context, page, foreign, complaints)
+    words = GERMAN if str(options.get("locale", "")).startswith("de") else {}
+    somebody = Person(context, page, foreign, complaints, words=words)
     context.on("request", lambda request: somebody.asked.add(request) if request.method == "POST" else None)
     context.on("requestfinished", somebody.hears)
     context.on("requestfailed", somebody.hears)

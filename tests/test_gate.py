@@ -18,7 +18,7 @@ from app.file_locks import only_one, write_private
 from app.store.store import Store
 from app.web import server
 from app.web.security import event_values
-from app.web.security.access import Access
+from app.web.security.access import OPEN_TO_ALL, Access
 from app.web.state import AppState
 from tests.conftest import Command
 from tests.make_state import at_desk
@@ -102,7 +102,7 @@ def test_no_route_answers_who_has_no_secret(app: TestClient, desk: AppState, pag
         app.cookies.update(sent)
         for method, path in [*known, ("GET", "/no/such/page"), ("POST", "/"), ("TRACE", "/"), ("PUT", "/config")]:
             answer = app.request(method, path)
-            if path in ("/healthz", "/readyz"):
+            if path in OPEN_TO_ALL:
                 assert answer.status_code == 200
             elif path == "/" and method == "GET":
                 assert answer.status_code == 401 and "claywright open" in answer.text

@@ -21,7 +21,7 @@ from feedback.stats.histograms import by_aspect
 from tests.conftest import ArgillaServer
 from tests.make_runs import Reviewer, another
 
-ROWS = 4
+ROWS = 3
 RUBRICS: list[dict[str, Any]] = [
     {"name": "passes", "question": "Does the response name a river?", "levels": ["it does not", "it does"]},
     {"name": "Plain words", "question": "Is it in plain words?", "levels": ["no", "in part", "yes"], "keep_from": 2},

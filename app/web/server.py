@@ -6,6 +6,7 @@ for another host.
 
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -31,7 +32,7 @@ from app.services import Say
 from app.store.store import Store
 from app.web import stats_tables
 from app.web.auto_pull import AutoPull, WebhookRoute
-from app.web.html import fragments
+from app.web.html import fragments, language
 from app.web.html.markup import markup
 from app.web.jobs import Jobs
 from app.web.operations import log, metrics, readiness
@@ -39,7 +40,17 @@ from app.web.operations.faults import FaultLog
 from app.web.operations.log import note
 from app.web.operations.readiness import Readiness
 from app.web.quick_answers import QuickAnswers
-from app.web.security.access import HEALTH, PERSON, Access, Application, Gate, Headers, UploadRecorder, browser_of
+from app.web.security.access import (
+    GERMAN,
+    HEALTH,
+    PERSON,
+    Access,
+    Application,
+    Gate,
+    Headers,
+    UploadRecorder,
+    browser_of,
+)
 from app.web.security.entries import ByAddress, ByName, ByProxy, Entry
 from app.web.security.oidc import Provider, SignIn, way_back_kept
 from app.web.security.reach import PublicAddress, Reach, UnderPath
@@ -325,6 +336,15 @@ def routes(state: AppState) -> "FastAPI":
             content, media_type=media_type, headers={"Content-Disposition": called, "Cache-Control": "no-store"}
         )
 
+    @app.get(GERMAN)
+    def german(request: Request) -> Response:
+        code = language.script()
+        known = f'"{hashlib.sha256(code.encode()).hexdigest()[:16]}"'
+        headers = {"Cache-Control": "no-cache", "ETag": known}
+        if request.headers.get("if-none-match") == known:
+            return Response(status_code=304, headers=headers)
+        return Response(code, media_type="text/javascript; charset=utf-8", headers=headers)
+
     @app.get("/help/{topic}")
     def document(topic: str) -> Response:
         try:
@@ -350,7 +370,7 @@ def routes(state: AppState) -> "FastAPI":
 
 def head() -> str:
     """What the page has to know before its parts are there."""
-    return f"<script>{(STATIC / 'clicks.js').read_text(encoding='utf-8')}</script>"
+    return f"{language.choice()}<script>{(STATIC / 'clicks.js').read_text(encoding='utf-8')}</script>"
 
 
 def scripts() -> str:

@@ -61,7 +61,7 @@ def document(text: str, topic: str) -> Markup:
     https addresses open beside the app; others are words.
     """
     body = _parser(is_ours=True).render(text, {"topic": topic})
-    return markup('<div class="text rendered">{}</div>', _of_parser(body))
+    return markup('<div class="text rendered" lang="en" translate="no">{}</div>', _of_parser(body))
 
 
 def _of_parser(body: str) -> Markup:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from app.web.html import language
 from app.web.html.markup import markup
 
 SHELL = Path(__file__).parents[1] / "static" / "sign_in.html"
@@ -130,6 +131,7 @@ def plain(title: str, content: Markup, *, wide: bool = False) -> str:
 def _page(title: str, content: Markup, *, once_more: bool = False) -> str:
     shell = SHELL.read_text(encoding="utf-8")
     shell = shell.replace("<!-- title -->", markup("{}", title))
+    shell = shell.replace("<!-- language -->", language.choice()).replace("<!-- other language -->", language.SWITCH)
     return shell.replace("<!-- once more -->", ONCE_MORE if once_more else "").replace("<!-- content -->", content)
 
 

@@ -214,7 +214,7 @@ def _line_of(number: int, values: dict[str, Any]) -> Markup:
         if name not in long
     )
     return markup(
-        '<div class="json" role="group" aria-label="Row {}"><span class="no">{}</span>'
+        '<div class="json" translate="no" role="group" aria-label="Row {}"><span class="no">{}</span>'
         '<div>{}<div class="meta">{}</div></div></div>',
         number,
         number,

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from app.errors import PageError
 from app.recipe import recipe_of
 from app.web import form_values
-from app.web.html import fragments
+from app.web.html import fragments, language
 from app.web.html.markup import joined, markup
 from app.web.page_builder import Act, Board, Done
 from app.web.pages import recipes, run_switcher
@@ -72,7 +72,7 @@ def header(view: RunView) -> Markup:
     pill = fragments.pill(word, run_switcher.TONES.get(word, "plain"))
     kind = view.recipe.task.title if view.recipe else "nothing made yet"
     total = max(view.total or 0, view.counts.answered, 1)
-    tools = recipes.tools(view)
+    tools = recipes.tools(view) + language.SWITCH
     steps = joined(_step(word_, getattr(view.counts, key), total) for word_, key in STEPS)
     dots = joined(
         markup('<li class="{}" title="{}"><b>{}</b><span>{}</span></li>', tone, more, word, name)
@@ -81,7 +81,7 @@ def header(view: RunView) -> Markup:
     return markup(
         '<header class="top" data-run="{run}">{skip}'
         '<a class="mark" href="./" aria-label="Claywright, start">{bowl}<span>Claywright</span></a>'
-        '<details class="switch"><summary><span class="sr">Run </span><span class="run"><b>{name}</b>'
+        '<details class="switch"><summary><span class="sr">The run </span><span class="run"><b translate="no">{name}</b>'
         '<span>{kind}</span></span>{pill}<span class="sr">Change run</span></summary>{menu}</details>'
         '<ol class="steps" aria-label="Rows of this run along the way">{steps}</ol>'
         '<ul class="dots" aria-label="Connections">{dots}</ul>'

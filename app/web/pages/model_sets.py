@@ -56,7 +56,8 @@ def _entry(model_set: Kept, view: RunView) -> Markup:
         line, trouble = "", fragments.problem(str(error))
     use = Markup() if trouble else fragments.button("Use", act="use", name=model_set.name)
     return markup(
-        '<li><div><b>{name}</b><span>{line}</span>{trouble}</div><div class="acts">{use}{delete}</div></li>',
+        '<li><div><b translate="no">{name}</b><span>{line}</span>{trouble}</div>'
+        '<div class="acts">{use}{delete}</div></li>',
         name=model_set.name,
         line=line,
         trouble=trouble,

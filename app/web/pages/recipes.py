@@ -166,7 +166,8 @@ def _entry(entry: Kept, view: RunView) -> Markup:
     opens = Markup() if trouble else fragments.button("Open", act="open", name=entry.name)
     again = fragments.button("Duplicate", act="duplicate", name=entry.name)
     return markup(
-        '<li><div><b>{name}</b><span>{line}</span>{trouble}</div><div class="acts">{opens}{again}{delete}</div></li>',
+        '<li><div><b translate="no">{name}</b><span>{line}</span>{trouble}</div>'
+        '<div class="acts">{opens}{again}{delete}</div></li>',
         name=entry.name,
         line=line,
         trouble=trouble,

@@ -78,7 +78,7 @@ def _person(view: RunView) -> Markup:
         return Markup()
     people = fragments.link("People", "people") if person.is_admin else Markup()
     return markup(
-        '<form class="person" action="sign-out" method="post"><a href="account"><b>{}</b></a>{}'
+        '<form class="person" action="sign-out" method="post"><a href="account"><b translate="no">{}</b></a>{}'
         '<button type="submit">Sign out</button></form>',
         person.name,
         people,
@@ -114,7 +114,7 @@ def _entry(run: Run, view: RunView, listed: Mapping[str, Listed]) -> Markup:
     pill = fragments.pill(word, TONES.get(word, "plain"))
     current = Markup('aria-current="true"') if here else Markup()
     return markup(
-        '<li data-name="{words}"><button type="button" class="open-run" title="{id}" {data} {current}><b>{name}</b>'
+        '<li data-name="{words}"><button type="button" class="open-run" title="{id}" {data} {current}><b translate="no">{name}</b>'
         "<span>{title} · {size} · {age}</span>{pill}</button>{delete}</li>",
         words=f"{run.name} {run.id} {title}".lower(),
         id=run.id,

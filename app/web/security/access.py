@@ -2,7 +2,7 @@
 
 Where one person works alone, that is who holds the data folder's secret: a file that its owner alone can read. The address that
 is printed at the start carries a token made from it. A browser that comes with that token gets a signed cookie, and every
-request but `/healthz` and `/readyz` is checked for it: cookies are shared by all ports of a machine and sent by whoever likes, so
+request but those of `OPEN_TO_ALL` is checked for it: cookies are shared by all ports of a machine and sent by whoever likes, so
 that one which is not signed says nothing. `/metrics` is also for whoever brings the token that was set for it.
 
 Each piece is an ASGI application around the next one:
@@ -40,6 +40,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 SECRET_FILE = "secret"
 TOKEN = "token"
 HEALTH, READY, METRICS = "/healthz", "/readyz", "/metrics"
+GERMAN = "/words/de.js"
+OPEN_TO_ALL = {HEALTH, READY, GERMAN}
+"""What tells nothing of anybody: whether the app is there, and the words of its page."""
 DAY = 24 * 3600
 LASTS, SIGNED_ANEW = 30 * DAY, DAY
 """Seconds that a cookie is good for, and after which a visit gets a new one."""
@@ -205,7 +208,7 @@ class Gate:
         if _is_foreign(request.headers):
             await Response(status_code=403)(scope, receive, send)
             return
-        if path in (HEALTH, READY):
+        if path in OPEN_TO_ALL:
             await self.app(scope, receive, send)
             return
         if path == METRICS and self._brings_token(request):

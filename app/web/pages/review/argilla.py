@@ -178,7 +178,7 @@ def _dataset(view: RunView) -> Markup:
         return Markup()
     last, counts = sent[0], view.counts
     people = view.reviews.rows_by_reviewer()
-    who = joined(markup("<li><b>{}</b><em>{}</em></li>", name, n) for name, n in people[:6])
+    who = joined(markup('<li><b translate="no">{}</b><em>{}</em></li>', name, n) for name, n in people[:6])
     cells = [
         (counts.sent, "sent"),
         (counts.reviewed, "reviewed"),

@@ -116,7 +116,9 @@ def _opinion(judged: ReviewedRow, review: Verdict, letters: Letters) -> Markup:
         markup("<div><dt>{}</dt><dd>{}</dd></div>", name, value) for name, value in _answers(judged, review, letters)
     )
     body = markup("<dl>{}</dl>", lines) if lines else Markup()
-    return markup("<li><header><b>{}</b>{}{}</header>{}</li>", person_name(review.reviewer), pill, when, body)
+    return markup(
+        '<li><header><b translate="no">{}</b>{}{}</header>{}</li>', person_name(review.reviewer), pill, when, body
+    )
 
 
 def _answers(judged: ReviewedRow, review: Verdict, letters: Letters) -> Iterator[tuple[str, str | Markup]]:

@@ -45,7 +45,9 @@ def reviewers(view: RunView) -> Markup:
         return fragments.note("Reviewers can be added once Argilla runs.")
     names = view.state.reviewers(_workspace(view))
     own = not view.state.settings.argilla_url and view.state.administers
-    lines = joined(markup("<li><b>{}</b>{}</li>", name, _again(name) if own else Markup()) for name in names)
+    lines = joined(
+        markup('<li><b translate="no">{}</b>{}</li>', name, _again(name) if own else Markup()) for name in names
+    )
     listed = markup('<ul class="reviewers">{}</ul>', lines) if lines else fragments.note("Nobody but you so far.")
     each = view.recipe.review.min_submitted if view.recipe is not None else 1
     more = f" Each record waits for {each} of them (“Reviewers per record”)." if each > 1 else ""
