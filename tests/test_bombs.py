@@ -1,12 +1,15 @@
 """No file takes more room or time to be looked into than there is for it, and what reads one can be stopped."""
 
 import asyncio
+import gc
+import io
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from hypothesis import strategies as st
 
 from app import file_locks, recipe, workflow
 from app.config import Settings
-from app.inputs import uploads
+from app.inputs import compression, uploads
 from app.inputs.files import OutOfTime
 from app.inputs.inputs import Inputs, fingerprint, rows
 from app.inputs.json_stream import JsonStream
@@ -83,6 +86,21 @@ def test_a_bomb_is_read_in_little_room_or_refused_in_a_sentence(shown: dict[str,
     assert SHOWN[name] in seen["words"] and not seen["more"]
     assert bool(seen["rows"]) is not bool(seen["words"])
     assert not seen["words"] or seen["words"].endswith((".", "?"))
+
+
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
+def test_what_was_unpacked_takes_no_room_any_more(ending: str) -> None:
+    """Damaged files of Zstandard stayed in memory, two megabytes each, as pyarrow held who read them."""
+    opened = compression.unpacked(f"a{ending}", "a", lambda: io.BufferedReader(io.BytesIO(b"no such thing" * 99)))()
+    raw = weakref.ref(opened.raw)
+    gc.disable()  # which would not see it either
+    try:
+        with pytest.raises(InputError):
+            opened.read()
+        del opened
+        assert raw() is None
+    finally:
+        gc.enable()
 
 
 def endless(folder: Path) -> Path:

@@ -31,7 +31,9 @@ REASONS = {
     "app/web/html/markdown.py: '{}' is tokens[at].tag": "the parser's names of elements",
     "app/web/html/markdown.py: '{}' is level + 1": "a number",
     "app/web/html/formulas.py: '{0}' is element.tag": "one of ELEMENTS",
-    "app/web/server.py: f\"<script>{(STATIC / 'clicks.js').read_text(encoding='utf-8')}</script>\"": "a script of our own",
+    "app/web/server.py: f\"{language.choice()}<script>{(STATIC / 'clicks.js').read_text(encoding='utf-8')}</script>\"": "ours",
+    "app/web/html/language.py: f\"<script>({_code('choice.js')})();</script>\"": "a script of our own",
+    "app/web/html/language.py: Markup(f\"<script>({_code('choice.js')})();</script>\")": "a script of our own",
     'app/web/form_values.py: "<class \'"': "how Python writes a type",
     "app/web/form_values.py: \"<class 'str'>\"": "how Python writes a type",
 }

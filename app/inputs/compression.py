@@ -69,14 +69,33 @@ def unpacked(name: str, called: str, opening: Callable[[], io.BufferedReader]) -
     return opening
 
 
+class _Packed(io.RawIOBase):
+    """The packed bytes as they are read, and how many there were. It knows nothing of who unpacks them: pyarrow's readers are
+    not seen by the collector of cycles, so that one of which they are a part would stay for ever.
+    """
+
+    def __init__(self, file: io.BufferedReader) -> None:
+        self._file = file
+        self.taken = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        part = self._file.read1(size if 0 <= size < BUFFER else BUFFER)
+        self.taken += len(part)
+        return part
+
+
 class _Unpacked(io.RawIOBase):
     """The content of a packed file. Reading it raises InputError where it is damaged, or a bomb."""
 
     def __init__(self, file: io.BufferedReader, ending: str, called: str) -> None:
         self._file = file
         self._called = called
-        self._packed = self._given = 0
-        self._read = self._zstandard() if ending == ".zst" else self._by(UNPACKERS[ending])
+        self._given = 0
+        self._packed = _Packed(file)
+        self._read = _of_zstandard(self._packed) if ending == ".zst" else _of(self._packed, UNPACKERS[ending])
 
     def readable(self) -> bool:
         return True
@@ -87,7 +106,7 @@ class _Unpacked(io.RawIOBase):
         except FAULTS as error:
             raise InputError(f"{self._called} is damaged: {error or 'it ends too early'}. Pack it again.") from error
         self._given += len(part)
-        if self._given > MOST_UNPACKED and self._given > MOST_TIMES * self._packed:
+        if self._given > MOST_UNPACKED and self._given > MOST_TIMES * self._packed.taken:
             raise InputError(
                 f"{self._called} unpacks to more than {MOST_UNPACKED // 10**9} GB, and {MOST_TIMES} times its own size. "
                 "Unpack it yourself, if that is meant."
@@ -99,48 +118,33 @@ class _Unpacked(io.RawIOBase):
         self._file.close()
         super().close()
 
-    def _more(self, size: int = BUFFER) -> bytes:
-        part = self._file.read1(size)
-        self._packed += len(part)
-        return part
 
-    def _by(self, new: Callable[[], Any]) -> Callable[[int], bytes]:
-        unpacker = new()
-        started = False
+def _of(packed: _Packed, new: Callable[[], Any]) -> Callable[[int], bytes]:
+    """Reads what `new` unpacks."""
+    unpacker = new()
+    started = False
 
-        def read(size: int) -> bytes:
-            nonlocal unpacker, started
-            while True:
-                data = b""
-                if unpacker.eof:  # another one may be packed behind it
-                    if not (data := unpacker.unused_data or self._more()).strip(b"\0"):
-                        return b""
-                    unpacker = new()
-                elif unpacker.needs_input and not (data := self._more()):
-                    if started:
-                        raise EOFError("it ends too early")
+    def read(size: int) -> bytes:
+        nonlocal unpacker, started
+        while True:
+            data = b""
+            if unpacker.eof:  # another one may be packed behind it
+                if not (data := unpacker.unused_data or packed.read()).strip(b"\0"):
                     return b""
-                started = True
-                if part := unpacker.decompress(data, size):
-                    return bytes(part)
+                unpacker = new()
+            elif unpacker.needs_input and not (data := packed.read()):
+                if started:
+                    raise EOFError("it ends too early")
+                return b""
+            started = True
+            if part := unpacker.decompress(data, size):
+                return bytes(part)
 
-        return read
-
-    def _zstandard(self) -> Callable[[int], bytes]:
-        import pyarrow as pa
-
-        stream = pa.CompressedInputStream(pa.PythonFile(_Counted(self._more), "r"), "zstd")
-        return lambda size: bytes(stream.read(size))
+    return read
 
 
-class _Counted(io.RawIOBase):
-    """The packed bytes, for a library that reads them by itself."""
+def _of_zstandard(packed: _Packed) -> Callable[[int], bytes]:
+    import pyarrow as pa
 
-    def __init__(self, more: Callable[[int], bytes]) -> None:
-        self._more = more
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1, /) -> bytes:
-        return self._more(size if 0 <= size < BUFFER else BUFFER)
+    stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), "zstd")
+    return lambda size: bytes(stream.read(size))

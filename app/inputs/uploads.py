@@ -26,7 +26,7 @@ from tasks.errors import InputError
 from tasks.types import without_surrogates
 
 LOOKED_AT = 20
-LOOKED_FOR = 10.0
+LOOKED_FOR = 4.0
 """Seconds in which the rows of an input are counted."""
 SHOWN_ROWS, LONGEST_SHOWN = 5, 120
 """First rows that are shown, characters of a cell that are."""
