@@ -40,7 +40,7 @@ from tests.all_patterns import patterns, use
 TEXTS = [" ", "\\n", " \\n", "<think", "*", "* ", "7", "7.", "a", "a ", "[", '"', "- ", "| ", "```a\\n"]
 for used in patterns()[0]:
     for piece in TEXTS:
-        text = "x" + (piece * (200_000 // len(piece))) + "\\n!"
+        text = "x" + (piece * (100_000 // len(piece))) + "\\n!"
         for method in used.methods:
             use(used.pattern, method, text)
 print("well")
@@ -95,8 +95,8 @@ def test_a_quick_pattern_is_none(pattern: str, method: str) -> None:
 
 
 def test_each_pattern_goes_through_long_texts() -> None:
-    """One that went through them once for each character would take many minutes."""
-    assert ended(RUN, 120) == "well\n"
+    """One that went through them once for each character would take minutes."""
+    assert ended(RUN, 60) == "well\n"
 
 
 def test_each_task_gives_rows_or_says_why_not() -> None:

@@ -48,6 +48,8 @@ OF_THE_FILE = (
 )  # fmt: skip
 """What no other write would fare better with."""
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+READ_CACHE = 512
+"""KiB of pages that each thread which reads keeps: there are dozens of them, and the system keeps the file's pages for all."""
 SPARE = 32 * 2**20
 """Bytes that stay free beside a copy of the store."""
 LEAST_ROOM = 2**20
@@ -203,6 +205,7 @@ class Database:
                 connection = self._local.connection = self._connected(Reading)
                 connection.path = self.path
                 connection.execute("PRAGMA query_only=ON")
+                connection.execute(f"PRAGMA cache_size=-{READ_CACHE}")
             with self._guard:
                 for thread in [thread for thread in self._readers if not thread.is_alive()]:
                     self._readers.pop(thread).close()

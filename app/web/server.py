@@ -5,6 +5,7 @@ for another host.
 """
 
 import contextlib
+import ctypes
 import errno
 import hashlib
 import json
@@ -72,6 +73,8 @@ NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 ALONE = Reach()
 SHORTEST_TOKEN = 16
 """Characters of a token for the metrics: how often one is tried is not limited."""
+M_ARENA_MAX = -8
+"""How malloc.h of glibc calls it."""
 MOST_SESSIONS = 50
 """Open pages whose state Gradio keeps, 0.85 MB each; one that was forgotten is given a new one when it asks again."""
 
@@ -94,6 +97,7 @@ def serve(
             raise ServiceError(
                 f"Claywright runs already{_where(record)}. Open that, or name another data folder with --data."
             )
+        _share_heaps()
         with (
             _listening(reach.host, port) as listener,
             services.local(settings).stopping(),
@@ -132,6 +136,12 @@ def serve(
                     state.statistics.close()
                     record.unlink(missing_ok=True)
                     note("app ended")
+
+
+def _share_heaps() -> None:
+    """Two heaps for all threads: glibc gives each of dozens its own, and what is free in one is of no use to the others."""
+    with contextlib.suppress(OSError, AttributeError):  # where there is no glibc
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def secrets_of(state: AppState, access: Access) -> set[str]:
