@@ -52,6 +52,12 @@
     const there = parts.map((part, n) => (n % 2 || !part.trim() ? part : translated(part)));
     return there.includes(undefined) ? undefined : there.join('');
   };
+  const beside = (text) => {  // what stands beside a name has its translation all the same
+    const parts = text.split(/(\s+·\s+)/);
+    const there = parts.map((part, n) => (n % 2 ? part : translated(part)));
+    if (!there.some((part, n) => n % 2 === 0 && part !== undefined)) return undefined;
+    return there.map((part, n) => part ?? (untold.add(parts[n]), parts[n])).join('');
+  };
   const SENTENCES = /((?<=[.?!…])\s+)/;
   const CLAUSES = [/(\s+[·–→|]\s+)/, /(;\s+)/, /(:\s+)/, /(,\s+)/, /(\s+\(|\)\s*$)/];
   const remembered = new Map(), produced = new Set();  // scripts of the page copy texts from place to place
@@ -62,6 +68,7 @@
     if (remembered.has(text)) return remembered.get(text);
     let there = simple(text) ?? in_parts(text, SENTENCES) ?? with_names(text);  // a hole is no place for a whole sentence
     for (const between of CLAUSES) there ??= in_parts(text, between);
+    if (text.includes(' · ')) there ??= beside(text);
     if (remembered.size > MOST) { remembered.clear(); produced.clear(); }
     remembered.set(text, there);
     if (there !== undefined) produced.add(there);
