@@ -24,8 +24,8 @@ BARS = """() => [...document.querySelectorAll('.bars .plot button')].map((bar) =
 """The lesser side of each bar, and how many there are side by side: of more than seven a phone has no room for 44 px each."""
 TEN = {"name": "length", "question": "Is it as long as it should be?", "levels": [f"fit {n}" for n in range(1, 11)]}
 OF_PEOPLE = re.compile(
-    r"^(axe|pen|judge|ada|ben|ada and ben|length.*|\d+ of 10, fit \d+|fit \d+|Is it as long as it should be\?|model-\d.*|rivers.*)$"
-    r"|said by|Name river|rivers\.jsonl|^https?:|^owner/name$|^Claywright$|^Shift\+T$|^Laden"
+    r"^(axe|pen|judge|ada|ann|ben|ada and ben|length.*|model-\d.*|rivers.*)$|^\d+ of 10, fit \d+$|^fit \d+$"
+    r"|^Is it as long as it should be\?$|said by|Name river|rivers\.jsonl|^https?:|^owner/name$|^Claywright$|^Shift\+T$|^Laden"
 )
 """Texts of people, of the browser and of Gradio in what has no German: names, rubrics, rows, addresses."""
 TALK = "# Rivers\n\nA *long* text with `code`, a [link](https://example.org) and a table:\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n"

@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, expect
 
 from app.recipe import example, recipe_text
 from app.store.store import Store
-from tests.browser import App, person, running
+from tests.browser import App, person, running, without_services
 from tests.conftest import claywright
 from tests.odd_values import NOBODY
-from tests.test_browser_axe import violations
+from tests.test_browser_axe import OF_PEOPLE, violations
 
 PASSWORD = "a long enough one"
 
@@ -78,13 +78,20 @@ def test_two_people_share_a_run(tmp_path: Path, browser: Browser) -> None:
         app.stop()
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
-def test_no_page_of_a_team_shuts_anybody_out(tmp_path: Path, browser: Browser, theme: str, width: int) -> None:
-    data = tmp_path / "data"
+@pytest.mark.parametrize(
+    ("theme", "width", "locale"),
+    [("light", 1440, "en-US"), ("dark", 390, "en-US"), ("dark", 1440, "de-DE"), ("light", 390, "de-DE")],
+)
+def test_no_page_of_a_team_shuts_anybody_out(
+    tmp_path: Path, browser: Browser, theme: str, width: int, locale: str
+) -> None:
+    (data := tmp_path / "data").mkdir()
+    without_services(data)
     wrong: dict[str, list[str]] = {}
+    untold: set[str] = set()
     with (
         running(data, ARGILLA_API_URL=NOBODY, ARGILLA_API_KEY="key") as app,
-        person(browser, color_scheme=theme) as ann,
+        person(browser, color_scheme=theme, locale=locale) as ann,
     ):
         page = ann.page
         page.set_viewport_size({"width": width, "height": 900})
@@ -95,12 +102,16 @@ def test_no_page_of_a_team_shuts_anybody_out(tmp_path: Path, browser: Browser, t
             if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
                 found.append(f"it is {wide} px wide")
             wrong.update({name: found} if found else {})
+            untold.update(page.evaluate("[...(window.untold ?? [])]"))
+
+        def word(english: str) -> str:
+            return ann.words.get(english, english)
 
         page.goto(link(data, app, "add", "ann", "--role", "admin"))
         look("a link")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_label("Once more").fill(PASSWORD)
-        page.get_by_role("button", name="Set it and sign in").click()
+        page.get_by_label(word("Password"), exact=True).fill(PASSWORD)
+        page.get_by_label(word("Once more"), exact=True).fill(PASSWORD)
+        page.get_by_role("button", name=word("Set it and sign in")).click()
         expect(page.locator("[data-run]")).to_be_visible()
         with Store(data) as store:
             store.people.add("ben", "curator")
@@ -114,8 +125,9 @@ def test_no_page_of_a_team_shuts_anybody_out(tmp_path: Path, browser: Browser, t
         look("a used link")
         ann.context.clear_cookies()
         page.goto(app.url)
-        page.get_by_label("Name").fill("ann")
-        page.get_by_label("Password").fill("not that one")
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_label(word("Name"), exact=True).fill("ann")
+        page.get_by_label(word("Password"), exact=True).fill("not that one")
+        page.get_by_role("button", name=word("Sign in")).click()
         look("sign in")
     assert wrong == {}
+    assert sorted(text for text in untold if not OF_PEOPLE.search(text)) == []
