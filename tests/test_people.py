@@ -30,6 +30,7 @@ from tasks.types import Response
 from tests.make_runs import all_said, before_outcomes, edit, with_run
 from tests.make_state import after, at_desk
 
+NAME = '<b translate="no">{}</b>'
 BAD = '<img src="http://evil.example/x.png" onerror="hack()"><script>hack()</script>'
 RANKED = [{"value": "response-2", "rank": 1}, {"value": "response-1", "rank": 2}, {"value": "response-3", "rank": 2}]
 
@@ -87,7 +88,7 @@ def test_each_reviewer_is_read_under_the_row(store: Store, here: Settings) -> No
         page = rows(desk.look("first", run.id, TabState(row=row)))
     part = page[page.index('class="opinions"') : page.index('class="verdict"')]
     assert "<img" not in page and "<script" not in page and part.count("&lt;img") == 4
-    assert part.index("ann &lt;img") < part.index("<b>ben</b>") < part.index("<b>me</b>")  # as they came
+    assert part.index("ann &lt;img") < part.index(NAME.format("ben")) < part.index(NAME.format("me"))  # as they came
     assert "2 Jan 2026, 10:00 UTC, in Argilla" in part and "3 Jan 2026, 11:05 UTC, in Argilla" in part
     assert ", in the app" in part and ">draft<" in part and ">unsure<" in part
     for place, aspect, tone, value, origin in (
@@ -127,7 +128,7 @@ def test_what_others_said_of_a_covered_row_is_hidden_until_one_decides(store: St
         store.local_verdicts.say(row, "tester (in the app)", {"decision": "unsure"}, {}, blind=True)
         desk.reviewer("first", deciding=True)
         shown = rows(desk.look("first", run.id, TabState(row=row)))
-        assert "<b>ann</b>" in shown and "without the labeller&#39;s ratings in sight" in shown
+        assert NAME.format("ann") in shown and "without the labeller&#39;s ratings in sight" in shown
         press(desk, run, row, "settle", decision="approve")
     assert judged(store, run, row).decision == "approve"
 

@@ -16,6 +16,8 @@ from tests.test_shards import contents, number_of, recipe
 
 PEOPLE = ("ann", "ben", "cem", "dia", "eva")
 ROWS = 10
+HELD_FROM = 60
+"""A call that is held until the backup begins: fewer than one run takes, so that nobody has ended by then."""
 IN_FLIGHT, PROBES = 4, 3
 """Calls of each person that have no answer yet at a moment, and those by which a process learns what a model can do."""
 
@@ -39,7 +41,7 @@ def test_a_backup_while_five_people_work_goes_on_elsewhere(tmp_path: Path) -> No
     with Store(data) as store:
         for person in PEOPLE:
             store.people.add(person, "admin" if person == "ann" else "curator")
-    with FakeOpenAI(latency=0.05) as server:
+    with FakeOpenAI(latency=0.25, holds_from=HELD_FROM) as server:
         file = recipe(tmp_path, server.url, number=ROWS, concurrency=2)
 
         def work(person: str) -> None:
@@ -47,12 +49,14 @@ def test_a_backup_while_five_people_work_goes_on_elsewhere(tmp_path: Path) -> No
 
         with ThreadPoolExecutor(len(PEOPLE)) as people:
             working = [people.submit(work, person) for person in PEOPLE]
-            until = time.monotonic() + 60
-            while number_of(data, "ratings") < 15 and time.monotonic() < until:
+            until = time.monotonic() + 120
+            while len(server.calls) < HELD_FROM or number_of(data, "runs") < len(PEOPLE):
+                assert time.monotonic() < until
                 time.sleep(0.05)
             with Store(data) as store:
                 store.shares.set("run-of-ann", "ben", "read")
             asked = len(server.calls)
+            server.go_on()
             made = subprocess.run(
                 [*claywright(), "backup", str(copy)],
                 env=environment(data, "ann"),
@@ -70,6 +74,7 @@ def test_a_backup_while_five_people_work_goes_on_elsewhere(tmp_path: Path) -> No
         shutil.copy(copy, elsewhere / "claywright.db")
         before = number_of(elsewhere, "ratings")
         assert 0 < before < number_of(data, "ratings")
+        server.latency = 0.0
         for person in PEOPLE:
             resume(["run", "--resume", f"run-of-{person}", "--no-push"], environment(elsewhere, person))
         assert contents(elsewhere) == whole
