@@ -17,6 +17,7 @@ def test_the_loop_by_clicking(served_app: App, browser: Browser, argilla: Argill
         if page.locator("[data-run]").get_attribute("data-run"):
             page.locator("details.switch summary").click()
             page.get_by_role("button", name="New run", exact=True).last.click()
+            curator.answered()  # which leads to Generate
 
         # configure
         curator.tab("Models")
