@@ -45,9 +45,18 @@ QUESTIONS = ("Is water wet?", "Say yes or no.", "Name a river.", '"Hello"')
 
 def lines(folder: Path, what: str = "came") -> list[dict[str, Any]]:
     """What all servers of a folder were asked, or answered, but for a probe's questions."""
-    texts = (file.read_text() for file in sorted(folder.glob("*.jsonl")))
-    whole = (text[: text.rfind("\n") + 1] for text in texts)  # a process that was killed leaves half a line
-    noted = [json.loads(line) for text in whole for line in text.splitlines()]
+    return [line for file in sorted(folder.glob("*.jsonl")) for line in _noted(file, what)]
+
+
+def answered_by(folder: Path) -> dict[int, int]:
+    """How many calls each process has answered, a probe's left out."""
+    return {int(file.stem): len(_noted(file, "answered")) for file in folder.glob("*.jsonl")}
+
+
+def _noted(file: Path, what: str) -> list[dict[str, Any]]:
+    text = file.read_text()
+    whole = text[: text.rfind("\n") + 1]  # a process that was killed leaves half a line
+    noted = map(json.loads, whole.splitlines())
     return [line for line in noted if line["what"] == what and not _is_of_a_probe(line)]
 
 

@@ -52,7 +52,7 @@ from tests.make_endpoints import Remembered, engine, others_run, run
 from tests.make_endpoints import until as comes
 from tests.make_state import SOMEBODY, act, at_desk
 from tests.make_workspace import make_workspace
-from tests.serve_fake import calls, servers
+from tests.serve_fake import answered_by, calls, servers
 from tests.servers import FakeOpenAI
 
 ROWS = 60
@@ -707,14 +707,14 @@ def test_a_run_on_a_cluster_of_one_node_outlives_a_killed_server(tmp_path: Path)
     came = tmp_path / "calls"
     came.mkdir()
     cluster = {
-        "replicas": 2, "gpus_per_replica": 0, "cpus_per_replica": 0.25, "command": command(came, latency=0.1),
+        "replicas": 2, "gpus_per_replica": 0, "cpus_per_replica": 0.25, "command": command(came, latency=0.3),
     }  # fmt: skip
     file = tmp_path / "many.toml"
     file.write_text(to_toml(recipe(cluster).dump()), encoding="utf-8")
     options = ["--as", "many", "--no-push", "--json", "--allow-command", str(cluster["command"])]
     arguments = [*claywright(), "--data", str(tmp_path / "data"), "run", str(file), *options]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        until(lambda: len(calls(came)) >= ROWS // 2, process)
+        until(lambda: len(answered_by(came)) == 2 and all(answered_by(came).values()), process)  # both have served
         assert len(ports := listening(process.pid)) >= 5 and set(ports.values()) == {"127.0.0.1"}, ports
         os.kill(servers(came)[0], signal.SIGKILL)
         out, complaint = process.communicate()
